@@ -1,0 +1,1 @@
+"""Talk, in the browser, with the voice bot that answers the company's phone system."""

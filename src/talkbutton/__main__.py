@@ -1,0 +1,5 @@
+"""``python -m talkbutton`` is the ``talkbutton`` command."""
+
+from talkbutton.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The bot in the box: offline, from the owner's knowledge files."""

@@ -1,0 +1,1 @@
+"""VoiceBridge: takes each call that enters Stasis and joins it to a bot."""

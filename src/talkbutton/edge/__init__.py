@@ -1,0 +1,1 @@
+"""The public program: sessions, grants, signaling, the button's files."""

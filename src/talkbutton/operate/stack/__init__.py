@@ -1,0 +1,1 @@
+"""Installs the telephony programs, starts every part, knows when they are ready."""

@@ -1,0 +1,1 @@
+"""The Asterisk REST Interface, without I/O."""

@@ -1,0 +1,1 @@
+"""The Janus API, without I/O."""

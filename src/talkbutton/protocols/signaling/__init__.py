@@ -1,0 +1,1 @@
+"""Messages between the visitor's browser and the edge, without I/O."""

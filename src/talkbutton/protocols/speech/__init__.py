@@ -1,0 +1,1 @@
+"""Frames between the bridge and the speech workers."""

@@ -1,0 +1,1 @@
+"""What is decided, and how it is written down. Pure."""

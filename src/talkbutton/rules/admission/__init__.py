@@ -1,0 +1,1 @@
+"""May this visitor start a call now?"""

@@ -1,0 +1,1 @@
+"""Each part's configuration as text, from Settings."""

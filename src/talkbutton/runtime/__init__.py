@@ -1,0 +1,1 @@
+"""The only sockets, clocks, tasks and files below the programs."""

@@ -1,0 +1,1 @@
+"""Runs sans-I/O machines on asyncio."""

@@ -1,0 +1,19 @@
+"""Rules for every test: a category marker, and asyncio as the backend."""
+
+import pytest
+
+CATEGORIES = frozenset({"core", "shell", "edge", "cli", "golden", "live", "e2e"})
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not CATEGORIES.intersection(mark.name for mark in item.iter_markers()):
+            raise pytest.UsageError(
+                f"{item.path.name} has no category: add `pytestmark = pytest.mark.core` "
+                f"or another of {', '.join(sorted(CATEGORIES))}"
+            )
