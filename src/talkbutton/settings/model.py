@@ -36,7 +36,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 Extension = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}$")]
-Secret = Annotated[SecretStr, Field(min_length=16, max_length=128)]
+Secret = Annotated[SecretStr, Field(min_length=32, max_length=128)]
 
 
 class _Block(BaseModel):
@@ -118,8 +118,9 @@ class SiteSettings(_Block):
 class TurnSettings(_Block):
     """coturn, and the credentials minted for it."""
 
-    listen_address: Address | Literal["media"] = "media"
-    """Address coturn listens on; ``media`` is ``network.media_address``."""
+    listen_address: Address | Literal["auto"] = "auto"
+    """Address coturn listens on. ``auto`` is loopback while ``edge.listen_address`` is, and
+    ``network.media_address`` otherwise."""
 
     port: Port = 3478
     """UDP and TCP port."""
@@ -263,6 +264,13 @@ class Settings(_Block):
     bridge: BridgeSettings = BridgeSettings()
     bot: BotSettings = BotSettings()
     speech: SpeechSettings = SpeechSettings()
+
+    def turn_address(self, media_address: str) -> str:
+        """Return the address coturn listens on, given what ``network.media_address`` is."""
+        if self.turn.listen_address != "auto":
+            return self.turn.listen_address
+        edge = ip_address(self.edge.listen_address)
+        return self.edge.listen_address if edge.is_loopback else media_address
 
     @model_validator(mode="after")
     def _media_ranges_disjoint(self) -> Self:

@@ -103,6 +103,20 @@ async def test_run_writes_while_the_program_lives(path: Path) -> None:
     await journal.close()
 
 
+async def test_stopping_in_the_middle_of_a_write_loses_nothing(path: Path) -> None:
+    journal = await open_journal(path)
+    running = asyncio.ensure_future(journal.run())
+    for _ in range(20):
+        journal.append("c1", "browser.stats", "browser")
+    while not journal._queue.empty():  # noqa: ASYNC110 - the batch is taken, not yet written
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await journal.close()
+    assert len(await JournalReader(path).events("c1")) == 20
+
+
 async def test_a_journal_of_another_version_is_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")

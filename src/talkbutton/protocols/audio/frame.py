@@ -5,7 +5,7 @@ Carrying the rate with every frame turns a wrong sample format from silence into
 
 from dataclasses import dataclass
 
-__all__ = ["FRAME_MS", "LINE_FRAME_BYTES", "LINE_RATE_HZ", "Frame"]
+__all__ = ["FRAME_MS", "LINE_FRAME_BYTES", "LINE_RATE_HZ", "LINE_SILENCE_PCM", "Frame"]
 
 FRAME_MS = 20
 """Length of one frame."""
@@ -16,6 +16,9 @@ LINE_RATE_HZ = 16_000
 LINE_FRAME_BYTES = LINE_RATE_HZ * FRAME_MS // 1000 * 2
 """640: one 20 ms frame at ``LINE_RATE_HZ``."""
 
+LINE_SILENCE_PCM = bytes(LINE_FRAME_BYTES)
+"""Comfort silence: what stands for a frame where there is nothing to hear."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -24,7 +27,7 @@ class Frame:
     Attributes:
         pcm: The samples.
         rate_hz: Samples per second.
-        is_concealed: Made up by loss concealment, not received.
+        is_concealed: Made up, not received: by loss concealment, or as silence.
     """
 
     pcm: bytes

@@ -1,1 +1,96 @@
 """Messages between the visitor's browser and the edge, without I/O."""
+
+from talkbutton.protocols.signaling.candidate import IceCandidate, parse_candidate
+from talkbutton.protocols.signaling.causes import EndCause, as_end_cause, describe_cause
+from talkbutton.protocols.signaling.effects import (
+    Close,
+    Effect,
+    HangUpGateway,
+    PlaceCall,
+    Record,
+    Send,
+    SpendGrant,
+    Trickle,
+)
+from talkbutton.protocols.signaling.inputs import (
+    CallAnswered,
+    CallConnected,
+    CallHungUp,
+    CallLost,
+    CallNotPlaced,
+    CallPlaced,
+    CallRinging,
+    CallSilent,
+    CaptionHeard,
+    EndingHeard,
+    GrantAccepted,
+    GrantDenied,
+    Input,
+    ReaderTooSlow,
+    SocketClosed,
+    VisitorSent,
+)
+from talkbutton.protocols.signaling.messages import (
+    MESSAGE_MAX_BYTES,
+    OFFER_MAX_BYTES,
+    Bye,
+    Candidate,
+    IceState,
+    Offer,
+    Start,
+    Stats,
+    VisitorMessage,
+    parse_visitor_message,
+)
+from talkbutton.protocols.signaling.sdp import AudioOffer, parse_offer
+from talkbutton.protocols.signaling.session import SessionState, SignalingSession
+
+__all__ = [
+    "MESSAGE_MAX_BYTES",
+    "OFFER_MAX_BYTES",
+    "SUBPROTOCOL",
+    "AudioOffer",
+    "Bye",
+    "CallAnswered",
+    "CallConnected",
+    "CallHungUp",
+    "CallLost",
+    "CallNotPlaced",
+    "CallPlaced",
+    "CallRinging",
+    "CallSilent",
+    "Candidate",
+    "CaptionHeard",
+    "Close",
+    "Effect",
+    "EndCause",
+    "EndingHeard",
+    "GrantAccepted",
+    "GrantDenied",
+    "HangUpGateway",
+    "IceCandidate",
+    "IceState",
+    "Input",
+    "Offer",
+    "PlaceCall",
+    "ReaderTooSlow",
+    "Record",
+    "Send",
+    "SessionState",
+    "SignalingSession",
+    "SocketClosed",
+    "SpendGrant",
+    "Start",
+    "Stats",
+    "Trickle",
+    "VisitorMessage",
+    "VisitorSent",
+    "as_end_cause",
+    "describe_cause",
+    "parse_candidate",
+    "parse_offer",
+    "parse_visitor_message",
+]
+
+SUBPROTOCOL = "talkbutton.v1"
+"""WebSocket subprotocol of the signaling socket."""

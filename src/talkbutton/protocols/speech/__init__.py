@@ -1,1 +1,67 @@
-"""Frames between the bridge and the speech workers."""
+"""Frames and messages between the bridge and the speech workers."""
+
+from talkbutton.protocols.speech.codec import (
+    encode_reply,
+    encode_request,
+    parse_reply,
+    parse_request,
+)
+from talkbutton.protocols.speech.messages import (
+    WINDOW_BYTES,
+    WINDOW_MS,
+    WINDOW_SAMPLES,
+    Cancel,
+    Detect,
+    Detected,
+    Embed,
+    Embedded,
+    Failed,
+    FailureCode,
+    Forget,
+    Probe,
+    Ready,
+    Reply,
+    Request,
+    Speak,
+    Spoken,
+    Transcribe,
+    Transcribed,
+)
+from talkbutton.protocols.speech.wire import (
+    FRAME_MAX_BYTES,
+    HEADER_MAX_BYTES,
+    FrameReader,
+    SpeechFrame,
+    encode_frame,
+)
+
+__all__ = [
+    "FRAME_MAX_BYTES",
+    "HEADER_MAX_BYTES",
+    "WINDOW_BYTES",
+    "WINDOW_MS",
+    "WINDOW_SAMPLES",
+    "Cancel",
+    "Detect",
+    "Detected",
+    "Embed",
+    "Embedded",
+    "Failed",
+    "FailureCode",
+    "Forget",
+    "FrameReader",
+    "Probe",
+    "Ready",
+    "Reply",
+    "Request",
+    "Speak",
+    "SpeechFrame",
+    "Spoken",
+    "Transcribe",
+    "Transcribed",
+    "encode_frame",
+    "encode_reply",
+    "encode_request",
+    "parse_reply",
+    "parse_request",
+]

@@ -1,1 +1,37 @@
 """May this visitor start a call now?"""
+
+from talkbutton.rules.admission.admit import (
+    HEARTBEAT_MAX_AGE_S,
+    Admitted,
+    BridgeHeartbeat,
+    KeeperHeartbeat,
+    Liveness,
+    SessionRequest,
+    admit,
+    first_missing_part,
+)
+from talkbutton.rules.admission.grant import PURPOSE, Grant, sign_grant, verify_grant
+from talkbutton.rules.admission.origin import address_prefix, is_origin_allowed
+from talkbutton.rules.admission.refusal import RefusalCode, Refused, refuse
+from talkbutton.rules.admission.spent import SpentGrants
+
+__all__ = [
+    "HEARTBEAT_MAX_AGE_S",
+    "PURPOSE",
+    "Admitted",
+    "BridgeHeartbeat",
+    "Grant",
+    "KeeperHeartbeat",
+    "Liveness",
+    "RefusalCode",
+    "Refused",
+    "SessionRequest",
+    "SpentGrants",
+    "address_prefix",
+    "admit",
+    "first_missing_part",
+    "is_origin_allowed",
+    "refuse",
+    "sign_grant",
+    "verify_grant",
+]

@@ -1,1 +1,27 @@
 """Each part's configuration as text, from Settings."""
+
+from talkbutton.rules.render.asterisk import (
+    ARI_APPLICATION,
+    ARI_USER,
+    CONTEXT,
+    SIP_IDENTITY,
+    render_asterisk,
+)
+from talkbutton.rules.render.coturn import render_coturn
+from talkbutton.rules.render.janus import render_janus
+from talkbutton.rules.render.parts import TelephonyPart, render_all, start_command
+from talkbutton.rules.render.places import Places
+
+__all__ = [
+    "ARI_APPLICATION",
+    "ARI_USER",
+    "CONTEXT",
+    "SIP_IDENTITY",
+    "Places",
+    "TelephonyPart",
+    "render_all",
+    "render_asterisk",
+    "render_coturn",
+    "render_janus",
+    "start_command",
+]

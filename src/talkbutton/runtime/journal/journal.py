@@ -63,9 +63,15 @@ class Journal:
             self._lose([event], "the queue is full")
 
     async def run(self) -> None:
-        """Write what is appended, until cancelled."""
+        """Write what is appended, until cancelled; a batch that was begun is written to its end."""
         while True:
-            await self._write(await self._next_batch())
+            batch = await self._next_batch()
+            writing = asyncio.ensure_future(self._write(batch))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await writing
+                raise
 
     async def close(self) -> None:
         """Write what is still queued and close the file."""

@@ -1,0 +1,112 @@
+"""Feeds arbitrary text to the SDP gate and to the candidate parser.
+
+Allowed outcomes: a value, or ``ProtocolError``. Run it by itself for a number of seconds, or under
+atheris where that is installed:
+
+    python fuzz/fuzz_sdp.py 60
+"""
+
+import random
+import sys
+import time
+
+from talkbutton.errors import ProtocolError
+from talkbutton.protocols.signaling import OFFER_MAX_BYTES, parse_candidate, parse_offer
+
+_CANDIDATE = b"candidate:842163049 1 udp 1677729535 198.51.100.7 46154 typ srflx raddr :: rport 0"
+_OFFER = b"\r\n".join(
+    [
+        b"v=0",
+        b"o=- 1 2 IN IP4 127.0.0.1",
+        b"s=-",
+        b"t=0 0",
+        b"m=audio 9 UDP/TLS/RTP/SAVPF 111 0",
+        b"a=ice-ufrag:abcd",
+        b"a=ice-pwd:" + b"p" * 24,
+        b"a=fingerprint:sha-256 " + b":".join([b"AB"] * 32),
+        b"a=rtpmap:111 opus/48000/2",
+        b"a=" + _CANDIDATE,
+        b"",
+    ]
+)
+_PIECES = (
+    *_OFFER.splitlines(keepends=True),
+    b"m=video 9 UDP/TLS/RTP/SAVPF 96\r\n",
+    b"m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n",
+    b"\n",
+    b"\r",
+    b"\x00",
+    b" ",
+    b"\xc3\xa9",
+    b"9" * 20,
+    b"a=" + b"x" * 1_100,
+)
+
+
+def check_one_input(fuzzed: bytes) -> None:
+    """Offer the text, and take it for a candidate."""
+    text = fuzzed.decode("utf-8", "surrogateescape")
+    try:
+        offer = parse_offer(text)
+    except ProtocolError:
+        pass
+    else:
+        assert offer.sdp == text
+        assert len(fuzzed) <= OFFER_MAX_BYTES
+        lines = text.replace("\r\n", "\n").split("\n")
+        assert next(line for line in lines if line.startswith("m=")).startswith("m=audio ")
+        assert sum(line.startswith("m=") for line in lines) == 1
+        assert all(line.replace("\t", " ").isprintable() and line.isascii() for line in lines)
+    try:
+        candidate = parse_candidate(text)
+    except ProtocolError:
+        return
+    assert candidate.text == text
+    assert text.isascii()
+    assert text.isprintable()
+
+
+def _mutate(source: random.Random) -> bytes:
+    """Return an offer or a candidate with pieces changed, inserted, cut out or repeated."""
+    fuzzed = bytearray(source.choice((_OFFER, _OFFER, _CANDIDATE, b"")))
+    for _ in range(source.randrange(5)):
+        at = source.randrange(len(fuzzed) + 1)
+        match source.randrange(4):
+            case 0:
+                fuzzed[at:at] = source.choice(_PIECES)
+            case 1:
+                del fuzzed[at : at + source.choice((1, 3, 30))]
+            case 2:
+                fuzzed[at : at + 1] = source.randbytes(1)
+            case _:
+                fuzzed[at:at] = fuzzed[: source.randrange(100)] * source.choice((1, 2, 50))
+    return bytes(fuzzed)
+
+
+def main() -> None:
+    """Fuzz under atheris, or for the given seconds with mutations of our own."""
+    try:
+        import atheris  # type: ignore[import-untyped]
+    except ModuleNotFoundError:
+        pass
+    else:
+        atheris.instrument_all()
+        atheris.Setup(sys.argv, check_one_input)
+        atheris.Fuzz()
+        return
+    source = random.Random(time.time_ns())  # noqa: S311 - not secret
+    ends_at = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
+    runs = 0
+    while time.monotonic() < ends_at:
+        fuzzed = _mutate(source)
+        try:
+            check_one_input(fuzzed)
+        except BaseException:
+            sys.stderr.write(f"failed on {fuzzed.hex()}\n")
+            raise
+        runs += 1
+    sys.stdout.write(f"fuzz_sdp: {runs} inputs, none failed\n")
+
+
+if __name__ == "__main__":
+    main()

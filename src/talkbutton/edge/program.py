@@ -1,0 +1,65 @@
+"""``talkbutton edge``: the public program, until cancelled.
+
+Cancelled, it takes no new visitors, closes the sockets of those who are there, whose calls are
+thereby hung up, and only then lets go of Janus.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from talkbutton.edge.app import create_app
+from talkbutton.edge.context import EdgeContext
+from talkbutton.edge.gateway import JanusGateway
+from talkbutton.edge.presence import Presence
+from talkbutton.edge.server import listen, serve
+from talkbutton.errors import SettingsError
+from talkbutton.runtime.bus import LocalBus
+from talkbutton.runtime.journal import Journal
+from talkbutton.settings.model import EdgeSecrets, Settings
+
+__all__ = ["run"]
+
+
+async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None:
+    """Serve visitors until cancelled.
+
+    Args:
+        settings: The deployment's settings, with ``network.media_address`` resolved.
+        secrets: What the edge may know.
+        state_dir: Folder with the bus and the journal.
+
+    Raises:
+        SettingsError: If ``network.media_address`` is not an address.
+        StackError: If the port is taken, or the journal cannot be opened.
+    """
+    media_address = settings.network.media_address
+    if media_address == "auto":
+        raise SettingsError(
+            "network.media_address",
+            "is not resolved",
+            hint="start the edge with `talkbutton up`, or set the address",
+        )
+    with listen(settings.edge.listen_address, settings.edge.port) as listener:
+        async with _opened(state_dir) as (journal, bus):
+            gateway = JanusGateway(settings, secrets.janus_api_secret.get_secret_value())
+            presence = Presence(bus, is_gateway_ready=lambda: gateway.is_ready)
+            context = EdgeContext(settings, secrets, gateway, bus, journal, presence, media_address)
+            async with asyncio.TaskGroup() as tasks:
+                for work in (journal.run(), presence.run(), gateway.run()):
+                    tasks.create_task(work)
+                await serve(create_app(context), listener)
+
+
+@asynccontextmanager
+async def _opened(state_dir: Path) -> AsyncIterator[tuple[Journal, LocalBus]]:
+    journal = Journal(state_dir / "journal.sqlite", program="edge")
+    await journal.open()
+    bus = LocalBus(state_dir / "bus", "edge")
+    bus.open()
+    try:
+        yield journal, bus
+    finally:
+        bus.close()
+        await journal.close()

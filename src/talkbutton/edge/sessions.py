@@ -1,0 +1,122 @@
+"""``POST /v1/sessions``: asks for a call, answers with what the button needs to place it."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from talkbutton.edge.context import Context, EdgeContext, peer_address
+from talkbutton.edge.grants import request_grant
+from talkbutton.edge.ice import IceServer, mint_ice_servers
+from talkbutton.edge.problem import Problem, refused_response
+from talkbutton.rules.admission import Admitted, Refused, sign_grant
+
+__all__ = ["CallLimits", "SessionAnswer", "SessionQuestion", "router", "signaling_url"]
+
+SIGNALING_PATH = "/v1/signaling"
+
+router = APIRouter(prefix="/v1", tags=["sessions"])
+
+
+class SessionQuestion(BaseModel):
+    """Which call is wanted."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", use_attribute_docstrings=True)
+
+    site: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "default"
+    """The site whose button was pressed."""
+
+
+class CallLimits(BaseModel):
+    """What the call may not exceed."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    call_duration_max_s: int
+    """The call ends after so many seconds."""
+
+
+class SessionAnswer(BaseModel):
+    """Permission to start one call, and what the browser needs for it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    call_id: str
+    """The call's id, to be quoted when something goes wrong."""
+
+    token: str
+    """The grant. Good for one call, from this origin and network."""
+
+    expires_in_s: int
+    """Seconds within which the call must be started."""
+
+    signaling_url: str
+    """WebSocket to place the call on."""
+
+    site: str
+    """The site."""
+
+    ice_servers: list[IceServer]
+    """For ``RTCConfiguration.iceServers``."""
+
+    ice_transport_policy: Literal["all", "relay"]
+    """For ``RTCConfiguration.iceTransportPolicy``."""
+
+    codec_preference: list[str]
+    """Audio codecs, most wanted first."""
+
+    limits: CallLimits
+    """The call's limits."""
+
+
+_PROBLEMS: dict[int | str, dict[str, object]] = {
+    403: {"model": Problem, "description": "The page's origin may not start calls here."},
+    404: {"model": Problem, "description": "There is no such site."},
+    413: {"model": Problem, "description": "The body is too long."},
+    422: {"model": Problem, "description": "The body has the wrong form."},
+    503: {"model": Problem, "description": "Part of the way to the bot is down."},
+}
+
+
+@router.post("/sessions", status_code=201, response_model=SessionAnswer, responses=_PROBLEMS)
+async def start_session(
+    request: Request,
+    response: Response,
+    context: Context,
+    question: SessionQuestion | None = None,
+    origin: Annotated[str | None, Header(description="Set by the browser.")] = None,
+) -> SessionAnswer | JSONResponse:
+    """Ask for permission to start one call."""
+    site = (question or SessionQuestion()).site
+    verdict = request_grant(context, site=site, origin=origin, address=peer_address(request))
+    if isinstance(verdict, Refused):
+        return refused_response(verdict)
+    response.headers["Cache-Control"] = "no-store"
+    return _answer(context, verdict)
+
+
+def _answer(context: EdgeContext, admitted: Admitted) -> SessionAnswer:
+    grant, site, secrets = admitted.grant, admitted.site, context.secrets
+    return SessionAnswer(
+        call_id=grant.call_id,
+        token=sign_grant(grant, key=secrets.grant_key.get_secret_value()),
+        expires_in_s=context.settings.edge.grant_ttl_s,
+        signaling_url=signaling_url(context.settings.edge.public_url),
+        site=grant.site,
+        ice_servers=mint_ice_servers(
+            context.settings,
+            secret=secrets.turn_secret.get_secret_value(),
+            call_id=grant.call_id,
+            media_address=context.media_address,
+            now_unix=context.wall_clock(),
+        ),
+        ice_transport_policy=site.ice_transport_policy,
+        codec_preference=["opus", "PCMU"],
+        limits=CallLimits(call_duration_max_s=site.call_duration_max_s),
+    )
+
+
+def signaling_url(public_url: str) -> str:
+    """Return the signaling WebSocket's URL under the edge's public one."""
+    return f"ws{public_url.removeprefix('http')}{SIGNALING_PATH}"

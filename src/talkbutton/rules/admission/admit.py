@@ -1,0 +1,157 @@
+"""Decides whether a visitor may start a call, in the order in which the visitor can help it.
+
+First who asks (origin, site), then the parts that the call needs, in the order in which it would
+reach them: the gateway, the phone line, the bot.
+"""
+
+from dataclasses import dataclass
+
+from talkbutton.rules.admission.grant import Grant
+from talkbutton.rules.admission.origin import address_prefix, is_origin_allowed
+from talkbutton.rules.admission.refusal import Refused, refuse
+from talkbutton.settings.model import Settings, SiteSettings
+
+__all__ = [
+    "HEARTBEAT_MAX_AGE_S",
+    "Admitted",
+    "BridgeHeartbeat",
+    "KeeperHeartbeat",
+    "Liveness",
+    "SessionRequest",
+    "admit",
+    "first_missing_part",
+]
+
+HEARTBEAT_MAX_AGE_S = 4.0
+"""Heartbeats come once a second; who is silent for longer than this is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperHeartbeat:
+    """The keeper's latest ``keeper.identity``.
+
+    Attributes:
+        heard_s: When it was heard, monotonic seconds.
+        is_ready: Whether its SIP identity can place calls.
+        master_id: The Janus handle that a call's own handle attaches to.
+        username: The identity's SIP address.
+    """
+
+    heard_s: float
+    is_ready: bool
+    master_id: int
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeHeartbeat:
+    """The bridge's latest ``bridge.status``.
+
+    Attributes:
+        heard_s: When it was heard, monotonic seconds.
+        is_ready: Whether it takes calls.
+        is_line_ready: Whether it is connected to Asterisk.
+        is_bot_ready: Whether its bot can talk.
+    """
+
+    heard_s: float
+    is_ready: bool
+    is_line_ready: bool
+    is_bot_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Who is alive.
+
+    Attributes:
+        is_gateway_connected: Whether this edge's own connection to Janus works.
+        keeper: None until the keeper was heard.
+        bridge: None until the bridge was heard.
+    """
+
+    is_gateway_connected: bool
+    keeper: KeeperHeartbeat | None = None
+    bridge: BridgeHeartbeat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """A visitor who asks for a call.
+
+    Attributes:
+        call_id: The id that the call will have.
+        site: The site whose button was pressed.
+        origin: The page's origin; None if the browser sent none.
+        address: The visitor's IP address.
+    """
+
+    call_id: str
+    site: str
+    origin: str | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Yes, and with what.
+
+    Attributes:
+        grant: The permission to sign and hand out.
+        site: The site's settings.
+    """
+
+    grant: Grant
+    site: SiteSettings
+
+
+def admit(
+    request: SessionRequest, state: Liveness, settings: Settings, *, now: float, now_unix: float
+) -> Admitted | Refused:
+    """Return whether the visitor may start a call now.
+
+    Args:
+        request: Who asks for what.
+        state: Who is alive.
+        settings: The deployment's settings.
+        now: Monotonic seconds, on the clock of ``state``.
+        now_unix: Wall-clock time in Unix seconds.
+
+    Raises:
+        ValueError: If the request's address is not an IP address.
+    """
+    site = settings.sites.get(request.site)
+    if site is None:
+        return refuse("site_unknown", call_id=request.call_id)
+    if request.origin is None or not is_origin_allowed(request.origin, site.allowed_origins):
+        return refuse("origin_refused", call_id=request.call_id)
+    missing = first_missing_part(state, now=now, call_id=request.call_id)
+    if missing is not None:
+        return missing
+    grant = Grant(
+        call_id=request.call_id,
+        site=request.site,
+        origin=request.origin,
+        address_prefix=address_prefix(request.address),
+        not_before_unix=int(now_unix),
+        expires_unix=int(now_unix) + settings.edge.grant_ttl_s,
+    )
+    return Admitted(grant, site)
+
+
+def first_missing_part(
+    state: Liveness, *, now: float, call_id: str | None = None
+) -> Refused | None:
+    """Return the refusal that names the first part a call would miss; None if all are there."""
+    keeper, bridge = state.keeper, state.bridge
+    if not state.is_gateway_connected or keeper is None or not keeper.is_ready:
+        return refuse("gateway_unavailable", call_id=call_id)
+    if now - keeper.heard_s > HEARTBEAT_MAX_AGE_S:
+        return refuse("gateway_unavailable", call_id=call_id)
+    if bridge is None or now - bridge.heard_s > HEARTBEAT_MAX_AGE_S:
+        return refuse("bot_unavailable", call_id=call_id)
+    if not bridge.is_line_ready:
+        return refuse("line_unavailable", call_id=call_id)
+    if not (bridge.is_ready and bridge.is_bot_ready):
+        return refuse("bot_unavailable", call_id=call_id)
+    return None

@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import pytest
+
+from talkbutton.rules.admission import (
+    Admitted,
+    BridgeHeartbeat,
+    Grant,
+    KeeperHeartbeat,
+    Liveness,
+    Refused,
+    SessionRequest,
+    address_prefix,
+    admit,
+    is_origin_allowed,
+)
+from talkbutton.settings.model import EdgeSettings, Settings, SiteSettings
+
+pytestmark = pytest.mark.core
+
+SITE = SiteSettings(allowed_origins=("https://shop.example",), extension="7001")
+SETTINGS = Settings(version=1, edge=EdgeSettings(grant_ttl_s=45), sites={"shop": SITE})
+REQUEST = SessionRequest("0" * 32, "shop", "https://shop.example", "192.0.2.77")
+KEEPER = KeeperHeartbeat(heard_s=100.0, is_ready=True, master_id=5, username="sip:talkbutton@x")
+BRIDGE = BridgeHeartbeat(heard_s=100.0, is_ready=True, is_line_ready=True, is_bot_ready=True)
+ALL_WELL = Liveness(True, KEEPER, BRIDGE)
+
+
+def verdict(
+    request: SessionRequest = REQUEST, state: Liveness = ALL_WELL, now: float = 101.0
+) -> Admitted | Refused:
+    return admit(request, state, SETTINGS, now=now, now_unix=1_000.9)
+
+
+def test_admits_with_a_grant_that_is_bound_to_who_asked() -> None:
+    assert verdict() == Admitted(
+        Grant("0" * 32, "shop", "https://shop.example", "192.0.2.0/24", 1_000, 1_045), SITE
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (replace(REQUEST, site="other"), "site_unknown"),
+        (replace(REQUEST, origin=None), "origin_refused"),
+        (replace(REQUEST, origin="null"), "origin_refused"),
+        (replace(REQUEST, origin="https://evil.example"), "origin_refused"),
+        (replace(REQUEST, origin="https://shop.example:443"), "origin_refused"),
+    ],
+)
+def test_refuses_who_may_not_ask(request_: SessionRequest, code: str) -> None:
+    refused = verdict(request_)
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.call_id) == (code, "0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (replace(ALL_WELL, is_gateway_connected=False), "gateway_unavailable"),
+        (replace(ALL_WELL, keeper=None), "gateway_unavailable"),
+        (replace(ALL_WELL, keeper=replace(KEEPER, is_ready=False)), "gateway_unavailable"),
+        (replace(ALL_WELL, keeper=replace(KEEPER, heard_s=96.0)), "gateway_unavailable"),
+        (replace(ALL_WELL, bridge=None), "bot_unavailable"),
+        (replace(ALL_WELL, bridge=replace(BRIDGE, heard_s=96.0)), "bot_unavailable"),
+        (
+            replace(ALL_WELL, bridge=replace(BRIDGE, is_ready=False, is_line_ready=False)),
+            "line_unavailable",
+        ),
+        (replace(ALL_WELL, bridge=replace(BRIDGE, is_bot_ready=False)), "bot_unavailable"),
+        (replace(ALL_WELL, bridge=replace(BRIDGE, is_ready=False)), "bot_unavailable"),
+        (Liveness(False), "gateway_unavailable"),
+    ],
+)
+def test_names_the_first_part_that_is_missing(state: Liveness, code: str) -> None:
+    refused = verdict(state=state)
+    assert isinstance(refused, Refused)
+    assert refused.code == code
+
+
+def test_heartbeats_are_good_for_four_seconds() -> None:
+    assert isinstance(verdict(now=104.0), Admitted)
+    assert isinstance(verdict(now=104.1), Refused)
+
+
+@pytest.mark.parametrize(
+    ("address", "prefix"),
+    [
+        ("127.0.0.1", "127.0.0.0/24"),
+        ("203.0.113.255", "203.0.113.0/24"),
+        ("::ffff:203.0.113.9", "203.0.113.0/24"),
+        ("2001:db8:1:2ff::9", "2001:db8:1:200::/56"),
+        ("fe80::1%eth0", "fe80::/56"),
+    ],
+)
+def test_address_prefix(address: str, prefix: str) -> None:
+    assert address_prefix(address) == prefix
+
+
+def test_null_is_never_an_allowed_origin() -> None:
+    assert not is_origin_allowed("null", {"null"})

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from talkbutton.protocols.janus import Candidate, Request, encode_request
+from talkbutton.protocols.janus.requests import (
+    Attach,
+    Create,
+    Detach,
+    KeepAlive,
+    PluginRequest,
+    Trickle,
+)
+
+pytestmark = pytest.mark.core
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (Create(), {"janus": "create"}),
+        (KeepAlive(), {"janus": "keepalive"}),
+        (Attach("c1"), {"janus": "attach", "plugin": "janus.plugin.sip", "opaque_id": "c1"}),
+        (Detach(), {"janus": "detach"}),
+        (
+            PluginRequest({"request": "hangup"}),
+            {"janus": "message", "body": {"request": "hangup"}},
+        ),
+        (
+            PluginRequest({"request": "call", "uri": "sip:7000@a"}, "v=0"),
+            {
+                "janus": "message",
+                "body": {"request": "call", "uri": "sip:7000@a"},
+                "jsep": {"type": "offer", "sdp": "v=0"},
+            },
+        ),
+        (
+            Trickle((Candidate("candidate:1", "0", 0),)),
+            {
+                "janus": "trickle",
+                "candidates": [{"candidate": "candidate:1", "sdpMid": "0", "sdpMLineIndex": 0}],
+            },
+        ),
+        (
+            Trickle((Candidate("candidate:1"),), is_completed=True),
+            {
+                "janus": "trickle",
+                "candidates": [
+                    {"candidate": "candidate:1", "sdpMLineIndex": 0},
+                    {"completed": True},
+                ],
+            },
+        ),
+    ],
+)
+def test_every_request_carries_the_secret(request_: Request, fields: dict[str, object]) -> None:
+    text = encode_request(request_, transaction="t", api_secret="s3", session_id=7, handle_id=9)
+    addressed = {"transaction": "t", "apisecret": "s3", "session_id": 7, "handle_id": 9}
+    assert json.loads(text) == fields | addressed
+
+
+def test_a_session_that_is_not_there_yet_is_left_out() -> None:
+    text = encode_request(Create(), transaction="t", api_secret="s3")
+    assert json.loads(text) == {"janus": "create", "transaction": "t", "apisecret": "s3"}
+
+
+def test_what_is_asked_of_a_plugin_does_not_show_its_secrets() -> None:
+    request = PluginRequest({"request": "register", "secret": "hush"}, "v=0 hush")
+    assert "hush" not in repr(request)
+    assert request.name == "register"

@@ -1,0 +1,79 @@
+"""The rendered files of three deployments, as they are reviewed.
+
+To write them anew: ``TALKBUTTON_GOLDEN=write pytest tests/golden``, then read the difference.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from talkbutton.rules.render import Places, render_all
+from talkbutton.settings.model import Secrets, Settings
+
+pytestmark = pytest.mark.golden
+
+FILES = Path(__file__).parent / "files"
+WRITE_VARIABLE = "TALKBUTTON_GOLDEN"
+
+DEPLOYMENTS: dict[str, tuple[dict[str, object], Places]] = {
+    "default": ({}, Places("192.168.1.20")),
+    "behind-nat-with-tls": (
+        {
+            "network": {"announced_address": "203.0.113.9", "private_address": "10.0.0.5"},
+            "turn": {
+                "listen_address": "10.0.0.6",
+                "tls_certificate": "turn.pem",
+                "tls_key": "turn.key",
+                "realm": "shop.example",
+            },
+        },
+        Places("10.0.0.5"),
+    ),
+    "two-sites": (
+        {
+            "sites": {
+                "bikes": {"extension": "7100", "allowed_origins": ["https://bikes.example"]},
+                "boats": {"extension": "7000", "allowed_origins": ["https://boats.example"]},
+                "boats-fr": {"extension": "7000", "allowed_origins": ["https://bateaux.example"]},
+                "trains": {"extension": "612", "allowed_origins": ["https://trains.example"]},
+            },
+            "bridge": {"calls_max": 20, "codec": "g722"},
+        },
+        Places("198.51.100.7"),
+    ),
+}
+
+
+def _rendered(deployment: str) -> dict[str, str]:
+    blocks, places = DEPLOYMENTS[deployment]
+    document = {"version": 1, **blocks}
+    secrets = {
+        name: f"golden-{name.replace('_', '-')}-{'0123456789' * 2}" for name in Secrets.model_fields
+    }
+    settings = Settings.model_validate(document, strict=False)
+    parts = render_all(settings, Secrets.model_validate(secrets), places)
+    return {f"{part}/{path}": text for part, files in parts.items() for path, text in files.items()}
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_files_are_as_reviewed(deployment: str) -> None:
+    rendered = _rendered(deployment)
+    folder = FILES / deployment
+    if os.environ.get(WRITE_VARIABLE) == "write":
+        _write(folder, rendered)
+    reviewed = {
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert rendered == reviewed, f"when this is meant: {WRITE_VARIABLE}=write pytest tests/golden"
+
+
+def _write(folder: Path, rendered: dict[str, str]) -> None:
+    for old in [path for path in folder.rglob("*") if path.is_file()]:
+        old.unlink()
+    for name, text in rendered.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)

@@ -1,0 +1,44 @@
+import pytest
+
+from talkbutton.bridge.tickets import TicketDesk
+from talkbutton.errors import ProtocolError
+from talkbutton.protocols.ticket import Ticket, sign_ticket
+
+pytestmark = pytest.mark.core
+
+KEY = "k" * 32
+TICKET = Ticket("0193" * 8, "default", 600, expires_unix=1_060)
+
+
+def test_lets_a_call_in_once() -> None:
+    desk = TicketDesk(KEY)
+    text = sign_ticket(TICKET, key=KEY)
+    assert desk.spend(text, now_unix=1_000) == TICKET
+    with pytest.raises(ProtocolError, match="used already"):
+        desk.spend(text, now_unix=1_059)
+    with pytest.raises(ProtocolError, match="expired"):
+        desk.spend(text, now_unix=1_060)
+
+
+def test_a_second_ticket_for_the_same_call_is_a_replay_too() -> None:
+    desk = TicketDesk(KEY)
+    desk.spend(sign_ticket(TICKET, key=KEY), now_unix=1_000)
+    other = Ticket(TICKET.call_id, "other", 60, expires_unix=1_050)
+    with pytest.raises(ProtocolError, match="used already"):
+        desk.spend(sign_ticket(other, key=KEY), now_unix=1_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "no ticket"), ("garbage", "not valid"), (sign_ticket(TICKET, key="x" * 32), "not valid")],
+)
+def test_refuses_what_the_edge_did_not_sign(text: str, reason: str) -> None:
+    with pytest.raises(ProtocolError, match=reason):
+        TicketDesk(KEY).spend(text, now_unix=1_000)
+
+
+def test_a_refused_ticket_is_not_spent() -> None:
+    desk = TicketDesk(KEY)
+    with pytest.raises(ProtocolError):
+        desk.spend(sign_ticket(TICKET, key="x" * 32), now_unix=1_000)
+    assert desk.spend(sign_ticket(TICKET, key=KEY), now_unix=1_000) == TICKET
