@@ -30,7 +30,7 @@ _QUESTIONS = tuple(
     f"{voice}.wav"
     for voice in (
         "af_heart-00", "am_michael-09", "am_michael-13", "af_heart-20", "af_heart-24",
-        "af_heart-32", "am_michael-33", "af_heart-36", "af_heart-08", "am_michael-25",
+        "af_heart-32", "am_michael-33", "af_heart-36", "af_heart-16", "am_michael-21",
     )
 )  # fmt: skip
 _INTERRUPTION = "flite-slt-25.wav"

@@ -242,7 +242,7 @@ async def test_a_call_that_is_hung_up_at_once_leaves_nothing(
         end = (await rest(call))[-1]
         assert isinstance(end, HungUp)
         assert end.sip_code in (200, 487)
-    assert asterisk_channels(caller.settings, SECRETS) == []
+    await until("no channel", lambda: not asterisk_channels(caller.settings, SECRETS))
 
 
 async def test_early_media_brings_the_answer(caller: Caller) -> None:

@@ -1,11 +1,10 @@
-"""Real browsers with fake microphones, and a recorder of what a call sounds like in the page.
+"""Real browsers with fake microphones.
 
 Chromium is driven by Playwright's synchronous interface, Firefox by Marionette, its own remote
-protocol. The recorder keeps both sides on one clock: the microphone left, the bot right.
+protocol. What a page hears is recorded by ``support.recording``.
 """
 
 import base64
-import io
 import os
 import shutil
 import signal
@@ -13,16 +12,23 @@ import socket
 import subprocess
 import tempfile
 import time
-import wave
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from support.recording import (
+    Recording,
+    ScriptRunner,
+    arm_recorder,
+    loudest_hz,
+    set_wav_microphone,
+    take_recording,
+)
+from support.sound_card import silent_sound_card
 
 __all__ = [
     "CHROMIUM",
@@ -40,9 +46,6 @@ __all__ = [
 
 CHROMIUM = "/usr/bin/chromium"
 FIREFOX = "firefox-esr"
-
-RECORDER = Path(__file__).with_name("recorder.js")
-WAV_MICROPHONE = Path(__file__).with_name("wav_microphone.js")
 
 _FIREFOX_PREFERENCES: dict[str, bool | int | str] = {
     "media.navigator.streams.fake": True,
@@ -105,7 +108,7 @@ def launch_chromium(
     if has_microphone:
         arguments.append("--use-fake-device-for-media-stream")
     else:
-        arguments.append("--use-fake-device-for-media-stream=device-count=0")
+        arguments.append("--disable-audio-input")
     if answers_prompt:
         arguments.append("--use-fake-ui-for-media-stream")
     if microphone_wav is not None:
@@ -138,14 +141,6 @@ def _playwright() -> Iterator[Playwright]:
             yield playwright
         finally:
             _running.clear()
-
-
-class ScriptRunner(Protocol):
-    """A page that can evaluate a JavaScript expression and wait for its promise."""
-
-    def evaluate(self, expression: str, arg: Any = None) -> Any:
-        """Return the value of ``expression``, or of that function applied to ``arg``."""
-        ...
 
 
 class FirefoxPage:
@@ -204,7 +199,10 @@ def launch_firefox(
         secure_hosts: Hosts to treat as secure although they are plain http.
         preferences: More preferences, or others.
     """
-    from marionette_driver.marionette import Marionette
+    with warnings.catch_warnings():
+        # The driver still imports telnetlib, which it does not use here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from marionette_driver.marionette import Marionette
 
     profile = Path(tempfile.mkdtemp(prefix="talkbutton-firefox-"))
     port = _free_port()
@@ -216,6 +214,8 @@ def launch_firefox(
     (profile / "user.js").write_text("".join(lines))
     program = shutil.which(FIREFOX)
     assert program is not None, f"{FIREFOX} is not installed"
+    sound = ExitStack()
+    card = sound.enter_context(silent_sound_card())
     browser = subprocess.Popen(
         [
             program,
@@ -229,7 +229,7 @@ def launch_firefox(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "HOME": str(profile)},
+        env={**os.environ, "HOME": str(profile), **card},
     )
     try:
         _wait_until(lambda: _is_listening(port), 60, "Firefox to listen")
@@ -245,75 +245,8 @@ def launch_firefox(
             client.delete_session()
     finally:
         _stop_group(browser)
+        sound.close()
         shutil.rmtree(profile, ignore_errors=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What a page heard, from ``arm_recorder`` to ``take_recording``.
-
-    Attributes:
-        kind: ``worklet`` is exact to the sample; ``media`` lays the two sides beside each other
-            to some 10 ms.
-        rate_hz: Sample rate of both channels.
-        microphone: What the visitor's microphone gave, -1..1; silence before it was there.
-        bot: What the bot said, -1..1, sample by sample beside ``microphone``.
-        pressed_at_samples: Where in the recording the button was pressed first, if it was.
-    """
-
-    kind: Literal["worklet", "media"]
-    rate_hz: int
-    microphone: NDArray[np.float32]
-    bot: NDArray[np.float32]
-    pressed_at_samples: int | None
-
-
-def arm_recorder(page: ScriptRunner) -> None:
-    """Begin to record; call it after the page has loaded and before the button is pressed.
-
-    For exact recordings open the page in a context with ``bypass_csp=True``. With a WAV
-    microphone set that first, so that the recorder hears it.
-    """
-    page.evaluate(RECORDER.read_text())
-
-
-def take_recording(page: ScriptRunner) -> Recording:
-    """End the recording and return it."""
-    answer = page.evaluate("() => window.talkbuttonRecorder.take()")
-    samples = np.frombuffer(base64.b64decode(answer["pcm"]), dtype="<i2").reshape(-1, 2)
-    scaled = samples.astype(np.float32) / np.float32(32_768)
-    return Recording(
-        kind=answer["kind"],
-        rate_hz=int(answer["rateHz"]),
-        microphone=scaled[:, 0].copy(),
-        bot=scaled[:, 1].copy(),
-        pressed_at_samples=answer["pressedAtSamples"],
-    )
-
-
-def set_wav_microphone(page: ScriptRunner, microphone_wav: Path, *, silence_s: int = 60) -> None:
-    """Let the page's microphone speak a file once, in any browser; then it is silent.
-
-    The file starts with ``getUserMedia``. The page needs a policy that allows blob: media.
-
-    Args:
-        page: The page, loaded.
-        microphone_wav: 16-bit PCM.
-        silence_s: Seconds of silence after the file; then the microphone ends.
-    """
-    spoken = io.BytesIO()
-    with wave.open(str(microphone_wav)) as source, wave.open(spoken, "wb") as target:
-        target.setparams(source.getparams())
-        target.writeframes(source.readframes(source.getnframes()))
-        frame_bytes = source.getnchannels() * source.getsampwidth()
-        target.writeframes(bytes(frame_bytes * source.getframerate() * silence_s))
-    page.evaluate(WAV_MICROPHONE.read_text(), base64.b64encode(spoken.getvalue()).decode())
-
-
-def loudest_hz(samples: NDArray[np.float32], rate_hz: int) -> float:
-    """Return the frequency that carries most of the sound."""
-    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
-    return float(np.argmax(spectrum) * rate_hz / len(samples))
 
 
 def _quote(value: bool | int | str) -> str:

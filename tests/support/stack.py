@@ -14,8 +14,9 @@ import tomllib
 import urllib.error
 import urllib.request
 import xmlrpc.client
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,7 +89,7 @@ class Stack:
     folder: Path
     base: int
     output: list[str] = field(default_factory=list)
-    _process: subprocess.Popen[str] | None = None
+    _up: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
 
     @property
@@ -105,7 +106,7 @@ class Stack:
     def start(self) -> float:
         """Start and wait for the URL; return the seconds it took."""
         self.output.clear()
-        self._process = subprocess.Popen(
+        self._up = subprocess.Popen(
             [sys.executable, "-m", "talkbutton", "up"],
             cwd=self.folder,
             stdout=subprocess.PIPE,
@@ -123,23 +124,23 @@ class Stack:
             raise AssertionError(f"{failed}\n" + "".join(self.output[-40:])) from None
 
     def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        self.output.extend(self._process.stdout)
+        assert self._up is not None
+        assert self._up.stdout is not None
+        self.output.extend(self._up.stdout)
 
     def _read_on(self, line: str) -> bool:
         return any(line in written for written in list(self.output))
 
     def _is_up(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, "talkbutton up ended:\n" + "".join(self.output[-40:])
+        assert self._up is not None
+        assert self._up.poll() is None, "talkbutton up ended:\n" + "".join(self.output[-40:])
         return self._read_on(f"Open {self.url}")
 
     def stop(self) -> int:
         """Press Ctrl-C, wait, and return the exit status."""
-        if self._process is None:
+        if self._up is None:
             return 0
-        process, self._process = self._process, None
+        process, self._up = self._up, None
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         try:
@@ -188,26 +189,34 @@ class Stack:
         except (urllib.error.URLError, OSError):
             return False
 
-    def _supervisor(self) -> Any:
+    @contextmanager
+    def _supervisor(self) -> Iterator[Any]:
         socket_path = self.folder / ".talkbutton" / "run" / "supervisor.sock"
         transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_path}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            yield proxy.supervisor
 
-    def _full_name(self, part: str) -> str:
-        [row] = [row for row in self._supervisor().getAllProcessInfo() if row["name"] == part]
-        return f"{row['group']}:{part}"
+    def _process(self, part: str) -> dict[str, Any]:
+        with self._supervisor() as supervisor:
+            [row] = [row for row in supervisor.getAllProcessInfo() if row["name"] == part]
+        assert isinstance(row, dict)
+        return row
 
     def stop_part(self, part: str) -> None:
         """Stop one part and keep it stopped."""
-        self._supervisor().stopProcess(self._full_name(part))
+        name = f"{self._process(part)['group']}:{part}"
+        with self._supervisor() as supervisor:
+            supervisor.stopProcess(name)
 
     def start_part(self, part: str) -> None:
         """Start a part that was stopped."""
-        self._supervisor().startProcess(self._full_name(part))
+        name = f"{self._process(part)['group']}:{part}"
+        with self._supervisor() as supervisor:
+            supervisor.startProcess(name)
 
     def part_pid(self, part: str) -> int:
         """Return the process id of a part, 0 while it does not run."""
-        return int(self._supervisor().getProcessInfo(self._full_name(part))["pid"])
+        return int(self._process(part)["pid"])
 
     def kill_part(self, part: str) -> None:
         """Let a part die without a chance to clean up; it is started again by itself."""

@@ -135,6 +135,8 @@ async def _switch(place: CallPlace, desk: TicketDesk, rules: SwitchboardRules) -
             status.tell()
             await asyncio.Event().wait()
         finally:
+            board.is_bot_ready = False
+            status.tell_last()
             await board.close()
 
 
@@ -159,8 +161,16 @@ class _Status:
     def __init__(self, place: CallPlace, board: Switchboard) -> None:
         self._place = place
         self._board = board
+        self._has_told_last = False
+
+    def tell_last(self) -> None:
+        """Say that the bot is leaving; the link, which goes with it, is not to blame."""
+        self.tell()
+        self._has_told_last = True
 
     def tell(self) -> None:
+        if self._has_told_last:
+            return
         is_line_ready, is_bot_ready = self._place.link.is_up, self._board.is_bot_ready
         status = {
             "ready": is_line_ready and is_bot_ready and self._board.has_room,

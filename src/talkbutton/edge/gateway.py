@@ -17,6 +17,7 @@ from talkbutton.protocols.janus import (
     Calling,
     CallNews,
     CallPlan,
+    CallTimes,
     Candidate,
     HungUp,
     Lost,
@@ -44,13 +45,13 @@ class GatewayCall:
         news_dropped: News about media that a slow reader missed; never an answer or an end.
     """
 
-    def __init__(self, link: JanusLink, plan: CallPlan) -> None:
+    def __init__(self, link: JanusLink, plan: CallPlan, times: CallTimes | None = None) -> None:
         self.call_id = plan.call_id
         self.janus_session_id = link.session_id
         self.janus_handle_id: int | None = None
         self.news_dropped = 0
         self._link = link
-        self._machine = SipCall(plan)
+        self._machine = SipCall(plan, times)
         self._placed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue: asyncio.Queue[CallNews] = asyncio.Queue()
         self._is_over = False
@@ -127,12 +128,19 @@ class JanusGateway:
         settings: Where Janus is.
         api_secret: Janus's ``api_secret``.
         link: Replaces the connection that is made from the settings.
+        times: How long a call's waits may last.
     """
 
     def __init__(
-        self, settings: Settings, api_secret: str, *, link: JanusLink | None = None
+        self,
+        settings: Settings,
+        api_secret: str,
+        *,
+        link: JanusLink | None = None,
+        times: CallTimes | None = None,
     ) -> None:
         self._link = link or JanusLink(janus_api_url(settings), api_secret)
+        self._times = times
 
     @property
     def is_ready(self) -> bool:
@@ -175,7 +183,7 @@ class JanusGateway:
             ValueError: If the URI or a header cannot be sent.
         """
         plan = CallPlan(call_id, uri, headers, master_id, username, offer_sdp)
-        call = GatewayCall(self._link, plan)
+        call = GatewayCall(self._link, plan, self._times)
         try:
             await call.placed()
         except asyncio.CancelledError:

@@ -12,6 +12,7 @@ from talkbutton.errors import ConnectionLost, JanusError
 from talkbutton.protocols.janus import (
     Answered,
     CallNews,
+    CallTimes,
     Candidate,
     HungUp,
     IceConnected,
@@ -41,7 +42,8 @@ async def running_gateway(janus: FakeJanus, secret: str = SECRET) -> AsyncIterat
     link = JanusLink(
         janus.url, secret, new_session=quick_session, retry_first_s=0.02, retry_max_s=0.05
     )
-    gateway = JanusGateway(Settings(version=1), secret, link=link)
+    times = CallTimes(cancel_s=0.05, hang_up_s=0.1)
+    gateway = JanusGateway(Settings(version=1), secret, link=link, times=times)
     running = asyncio.create_task(gateway.run())
     try:
         yield gateway
@@ -188,6 +190,27 @@ async def test_a_refused_call_ends_by_its_status(gateway: JanusGateway, janus: F
     call = await place(gateway)
     await janus.say(janus.handle_of("c1"), "hangup", code=503, reason="Service Unavailable")
     assert await rest(call) == [HungUp(503, "Service Unavailable")]
+    await until("the handle is gone", lambda: not janus.opaque_ids)
+
+
+async def test_a_call_without_a_sign_of_life_is_hung_up_in_time(
+    gateway: JanusGateway, janus: FakeJanus
+) -> None:
+    janus.is_answering = False
+    call = await place(gateway)
+    await call.hang_up()
+    async with asyncio.timeout(0.19):  # before the next keepalive would wake the clock
+        assert await rest(call) == [HungUp(200, "to BYE")]
+    await until("the handle is gone", lambda: not janus.opaque_ids)
+
+
+async def test_a_hang_up_that_nobody_confirms_has_an_end(
+    gateway: JanusGateway, janus: FakeJanus
+) -> None:
+    call = await place(gateway)
+    janus.mute.add("hangup")
+    await call.hang_up()
+    assert (await rest(call))[-1] == Lost("sip.hang_up_unconfirmed")
     await until("the handle is gone", lambda: not janus.opaque_ids)
 
 

@@ -109,8 +109,11 @@ class JanusLink:
         return key
 
     def carry_out(self, key: str, effects: list[HandleEffect]) -> None:
-        """Do what the machine under ``key`` returned to its owner. Never waits."""
-        if self._session is not None and effects:  # a machine that lost its session wants nothing
+        """Do what the machine under ``key`` returned to its owner. Never waits.
+
+        To be called even if it returned nothing: its deadline may have changed.
+        """
+        if self._session is not None:  # a machine that lost its session wants nothing
             self._perform(self._session.carry_out(key, effects, now=_now()))
 
     async def run(self) -> None:

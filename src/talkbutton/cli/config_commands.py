@@ -1,0 +1,73 @@
+"""``talkbutton config``: look at the settings, and at what is rendered from them."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from talkbutton.cli.options import DEFAULT_SETTINGS, SettingsFile, told_plainly
+from talkbutton.errors import StackError
+from talkbutton.operate.stack.prepare import settings_in_force
+from talkbutton.rules.render import Places, render_all
+from talkbutton.settings.load import load_secrets, load_settings, secrets_path
+from talkbutton.settings.model import Settings
+from talkbutton.settings.reference import settings_reference
+
+__all__ = ["config_app"]
+
+config_app = typer.Typer(help="Check the settings; render every part's configuration.")
+
+
+@config_app.command()
+def check(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Say whether the settings and secrets can be used, and what is wrong if not.
+
+    Example: talkbutton config check
+    """
+    with told_plainly():
+        load_settings(settings, os.environ)
+        load_secrets(secrets_path(settings))
+    typer.echo(f"{settings} and {secrets_path(settings)} are fine")
+
+
+@config_app.command()
+def render(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if missing.")],
+    settings: SettingsFile = DEFAULT_SETTINGS,
+) -> None:
+    """Write the configuration of coturn, Asterisk and Janus, as `up` uses it; it holds secrets.
+
+    Example: talkbutton config render --out rendered
+    """
+    with told_plainly():
+        loaded = settings_in_force(load_settings(settings, os.environ), settings.absolute().parent)
+        _write(loaded, settings, out)
+
+
+@config_app.command()
+def reference() -> None:
+    """Print what can be set, with defaults, as Markdown.
+
+    Example: talkbutton config reference
+    """
+    typer.echo(settings_reference(), nl=False)
+
+
+def _write(loaded: Settings, settings: Path, out: Path) -> None:
+    secrets = load_secrets(secrets_path(settings))
+    rendered = render_all(loaded, secrets, Places(loaded.network.media_address))
+    try:
+        for part, files in rendered.items():
+            folder = out / part
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name, text in files.items():
+                path = folder / name
+                path.unlink(missing_ok=True)
+                path.touch(mode=0o600)
+                path.write_text(text, encoding="utf-8")
+                typer.echo(path)
+    except OSError as exc:
+        raise StackError(
+            "config", f"{exc.filename} cannot be written: {exc.strerror}", hint="name another --out"
+        ) from exc

@@ -1,0 +1,207 @@
+"""The parts' own commands, which the process supervisor runs; people rarely need them."""
+
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+from talkbutton.cli.exit_codes import ExitCode
+from talkbutton.cli.options import DEFAULT_SETTINGS, SettingsFile
+from talkbutton.cli.running import run_until_told
+from talkbutton.errors import SettingsError, TalkbuttonError
+from talkbutton.runtime.telemetry import configure_logging
+from talkbutton.settings.load import load_part_secrets, load_settings
+from talkbutton.settings.model import (
+    BridgeSecrets,
+    EdgeSecrets,
+    KeeperSecrets,
+    Settings,
+)
+
+__all__ = ["add_part_commands"]
+
+_log = logging.getLogger("talkbutton.cli")
+
+PartSecretsFile = Annotated[
+    Path, typer.Option("--secrets", help="TOML file with this part's secrets only.")
+]
+StateDir = Annotated[Path, typer.Option("--state", help="Folder with bus, journal and caches.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Log details too.")]
+Work = Coroutine[Any, Any, None]
+
+_PartSecrets = TypeVar("_PartSecrets", bound=BaseModel)
+
+_PANEL = "Parts (run by `up`)"
+_SECRETS = Path("secrets.toml")
+_STATE = Path(".talkbutton/state")
+
+
+def edge(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    secrets: PartSecretsFile = _SECRETS,
+    state: StateDir = _STATE,
+    verbose: Verbose = False,
+) -> None:
+    """Serve the public HTTP and WebSocket interface.
+
+    Example: talkbutton edge --settings talkbutton.toml --secrets edge.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.edge.program import run
+
+        loaded, own = _load(settings, secrets, EdgeSecrets)
+        return run(loaded, own, state)
+
+    _run("edge", work, is_verbose=verbose)
+
+
+def bridge(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    secrets: PartSecretsFile = _SECRETS,
+    state: StateDir = _STATE,
+    verbose: Verbose = False,
+) -> None:
+    """Join calls in Asterisk to the bot.
+
+    Example: talkbutton bridge --settings talkbutton.toml --secrets bridge.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.bridge.program import run
+
+        loaded, own = _load(settings, secrets, BridgeSecrets)
+        return run(loaded, own, state)
+
+    _run("bridge", work, is_verbose=verbose)
+
+
+def keeper(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    secrets: PartSecretsFile = _SECRETS,
+    state: StateDir = _STATE,
+    verbose: Verbose = False,
+) -> None:
+    """Hold the SIP identity that the edge's calls borrow.
+
+    Example: talkbutton keeper --settings talkbutton.toml --secrets keeper.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.keeper.program import run
+
+        loaded, own = _load(settings, secrets, KeeperSecrets)
+        return run(loaded, own, state)
+
+    _run("keeper", work, is_verbose=verbose)
+
+
+def speech_vad(
+    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
+) -> None:
+    """Find out who speaks when; for all calls.
+
+    Example: talkbutton speech-vad --settings talkbutton.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.speech.program import run_vad
+
+        return run_vad(_settings(settings), None, state)
+
+    _run("speech-vad", work, is_verbose=verbose)
+
+
+def speech_transcriber(
+    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
+) -> None:
+    """Turn speech into text; for all calls.
+
+    Example: talkbutton speech-transcriber --settings talkbutton.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.speech.program import run_transcriber
+
+        return run_transcriber(_settings(settings), None, state)
+
+    _run("speech-transcriber", work, is_verbose=verbose)
+
+
+def speech_voice(
+    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
+) -> None:
+    """Turn text into speech; for all calls.
+
+    Example: talkbutton speech-voice --settings talkbutton.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.speech.program import run_voice
+
+        return run_voice(_settings(settings), None, state)
+
+    _run("speech-voice", work, is_verbose=verbose)
+
+
+def speech_meaning(
+    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
+) -> None:
+    """Compare what texts mean; for all calls.
+
+    Example: talkbutton speech-meaning --settings talkbutton.toml --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.speech.program import run_meaning
+
+        return run_meaning(_settings(settings), None, state)
+
+    _run("speech-meaning", work, is_verbose=verbose)
+
+
+def add_part_commands(app: typer.Typer) -> None:
+    """Add a command for each Python part."""
+    for command in (
+        edge,
+        bridge,
+        keeper,
+        speech_vad,
+        speech_transcriber,
+        speech_voice,
+        speech_meaning,
+    ):
+        app.command(command.__name__.replace("_", "-"), rich_help_panel=_PANEL)(command)
+
+
+def _settings(path: Path) -> Settings:
+    return load_settings(path, os.environ)
+
+
+def _load(
+    settings: Path, secrets: Path, model: type[_PartSecrets]
+) -> tuple[Settings, _PartSecrets]:
+    return _settings(settings), load_part_secrets(secrets, model)
+
+
+def _run(part: str, work: Callable[[], Work], *, is_verbose: bool) -> None:
+    configure_logging(part, is_verbose=is_verbose)
+    try:
+        run_until_told(work())
+    except* TalkbuttonError as group:
+        for exc in _leaves(group):
+            _log.error("%s", exc)
+        is_settings = any(isinstance(exc, SettingsError) for exc in _leaves(group))
+        code = ExitCode.SETTINGS if is_settings else ExitCode.STACK
+        raise SystemExit(code) from None
+
+
+def _leaves(group: BaseExceptionGroup[TalkbuttonError]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for exc in group.exceptions:
+        found += _leaves(exc) if isinstance(exc, BaseExceptionGroup) else [exc]
+    return found

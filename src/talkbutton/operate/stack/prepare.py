@@ -1,0 +1,180 @@
+"""Writes what the parts start from: folders, configuration, secrets, start scripts."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+from pydantic import BaseModel
+
+from talkbutton.errors import SettingsError, StackError
+from talkbutton.operate.stack import host
+from talkbutton.operate.stack.layout import daemon_sandbox, python_command, python_sandbox
+from talkbutton.operate.stack.parts import PARTS, Part, parts_for
+from talkbutton.operate.stack.places import Places
+from talkbutton.operate.stack.sandbox import Identity, sandbox_argv
+from talkbutton.rules.render import Places as RenderPlaces
+from talkbutton.rules.render import TelephonyPart, render_all, start_command
+from talkbutton.settings.encode import encode_toml
+from talkbutton.settings.model import BridgeSecrets, EdgeSecrets, KeeperSecrets, Secrets, Settings
+
+__all__ = ["prepare", "settings_in_force"]
+
+_OWNER_ONLY_FOLDER = 0o700
+_SECRET_FILE = 0o400
+_SCRIPT = 0o500
+_SECRETS_OF: Mapping[str, type[BaseModel]] = {
+    "edge": EdgeSecrets,
+    "keeper": KeeperSecrets,
+    "bridge": BridgeSecrets,
+}
+
+
+def settings_in_force(settings: Settings, folder: Path) -> Settings:
+    """Return the settings with what only this machine knows filled in.
+
+    ``network.media_address`` is an address, and relative paths start at the root.
+
+    Raises:
+        SettingsError: If the knowledge folder would show the bridge every secret.
+        StackError: If this machine has no address that browsers could reach.
+    """
+    address = settings.network.media_address
+    if address == "auto":
+        address = host.media_address()
+    knowledge = folder / settings.bot.knowledge_dir
+    if folder.resolve().is_relative_to(knowledge.resolve()):
+        raise SettingsError(
+            "bot.knowledge_dir",
+            f"is {settings.bot.knowledge_dir!r}, which holds the settings and secrets too",
+            hint="use a folder of its own, such as knowledge",
+        )
+    bot = settings.bot.model_copy(update={"knowledge_dir": str(knowledge)})
+    network = settings.network.model_copy(update={"media_address": address})
+    return settings.model_copy(update={"network": network, "bot": bot})
+
+
+def prepare(
+    settings: Settings,
+    secrets: Secrets,
+    places: Places,
+    rootfs: Path,
+    identity: Identity,
+    *,
+    with_echotest: bool = False,
+) -> None:
+    """Write everything the supervisor and the parts need; what an earlier run left is replaced.
+
+    Args:
+        settings: The settings in force.
+        secrets: All secrets; each part is given its own.
+        places: Folders of this deployment.
+        rootfs: Where the telephony programs are.
+        identity: Whom the parts run as.
+        with_echotest: Load Janus's echo plugin too.
+
+    Raises:
+        SettingsError: If a file that the settings name cannot be read.
+        StackError: If a folder or file cannot be written.
+    """
+    try:
+        _make_folders(places, identity)
+        rendered = RenderPlaces(settings.network.media_address)
+        files = render_all(settings, secrets, rendered, with_echotest=with_echotest)
+        for daemon, texts in files.items():
+            _write_config(places.config(daemon), texts, identity)
+        _copy_certificate(settings, places, identity)
+        for part in parts_for(settings):
+            _write_part(part, settings, secrets, places, identity)
+            _write_start(part, settings, places, rootfs, identity)
+    except OSError as exc:
+        raise StackError(
+            "up",
+            f"{exc.filename or places.own} cannot be written: {exc.strerror}",
+            hint=f"check the free space and who owns {places.own}; it may be removed when stopped",
+        ) from exc
+
+
+def _make_folders(places: Places, identity: Identity) -> None:
+    for folder in (places.own, places.run, places.log):
+        _make_folder(folder, None)
+    _make_folder(places.state, identity)
+    for folder in (places.bus, places.speech, places.state / "cache"):
+        _make_folder(folder, identity)
+    for socket_path in (*places.bus.glob("*.sock"), *places.speech.glob("*.sock")):
+        socket_path.unlink()
+    for part in PARTS:
+        _make_folder(places.part_start(part.name).parent, None)
+        if part.kind == "daemon":
+            _make_folder(places.spool(part.name), identity)
+
+
+def _make_folder(folder: Path, identity: Identity | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(_OWNER_ONLY_FOLDER)
+    if identity is not None and identity.from_root:
+        os.chown(folder, identity.uid, identity.gid)
+
+
+def _write_config(folder: Path, texts: Mapping[PurePosixPath, str], identity: Identity) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    _make_folder(folder, identity)
+    for name, text in texts.items():
+        _write(folder / name, text, _SECRET_FILE, identity)
+
+
+def _copy_certificate(settings: Settings, places: Places, identity: Identity) -> None:
+    turn, rendered = settings.turn, RenderPlaces(settings.network.media_address)
+    for key, named, target in (
+        ("turn.tls_certificate", turn.tls_certificate, rendered.turn_certificate),
+        ("turn.tls_key", turn.tls_key, rendered.turn_key),
+    ):
+        if named is None:
+            continue
+        try:
+            text = (places.folder / named).read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as exc:
+            problem = f"is {named!r}, which cannot be read"
+            raise SettingsError(key, problem, hint="name a readable PEM file") from exc
+        _write(places.config("coturn") / target.name, text, _SECRET_FILE, identity)
+
+
+def _write_part(
+    part: Part, settings: Settings, secrets: Secrets, places: Places, identity: Identity
+) -> None:
+    if part.kind == "daemon":
+        return
+    document = encode_toml(settings.model_dump(mode="json", exclude_none=True))
+    _write(places.part_settings(part.name), document, _SECRET_FILE, identity)
+    if model := _SECRETS_OF.get(part.name):
+        own = {name: getattr(secrets, name).get_secret_value() for name in model.model_fields}
+        _write(places.part_secrets(part.name), encode_toml(own), _SECRET_FILE, identity)
+
+
+def _write_start(
+    part: Part, settings: Settings, places: Places, rootfs: Path, identity: Identity
+) -> None:
+    if part.kind == "daemon":
+        rendered = RenderPlaces(settings.network.media_address)
+        sandbox = daemon_sandbox(part, places, rootfs, identity, rendered)
+        command = list(start_command(cast("TelephonyPart", part.name), rendered))
+    else:
+        sandbox = python_sandbox(part, places, identity, Path(settings.bot.knowledge_dir))
+        command = python_command(part, places)
+    script = f"#!/bin/sh\nexec {shlex.join(sandbox_argv(sandbox, command))}\n"
+    _write(places.part_start(part.name), script, _SCRIPT, None)
+
+
+def _write(path: Path, text: str, mode: int, identity: Identity | None) -> None:
+    """Write a file in place of another; it never exists with a wider mode or another owner."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(text, encoding="utf-8")
+    partial.chmod(mode)
+    if identity is not None and identity.from_root:
+        os.chown(partial, identity.uid, identity.gid)
+    partial.rename(path)

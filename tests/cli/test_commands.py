@@ -1,0 +1,176 @@
+"""Commands as a person types them, where nothing has to run."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from talkbutton.cli.exit_codes import ExitCode
+from talkbutton.cli.main import app
+from talkbutton.operate.stack.places import Places
+from talkbutton.runtime.journal import Journal
+from talkbutton.settings.load import secrets_path
+from talkbutton.settings.starter import write_first_settings
+
+pytestmark = pytest.mark.cli
+
+CALL = "019ab3000000" + "0" * 20
+runner = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("TALKBUTTON_"):
+            monkeypatch.delenv(name)
+    return tmp_path
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = runner.invoke(app, list(arguments), env={"COLUMNS": "200", "NO_COLOR": "1"})
+    return result.exit_code, result.stdout, result.stderr
+
+
+async def write_call(path: Path, call_id: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    journal = Journal(path, program="edge")
+    await journal.open()
+    journal.append(call_id, "session.admitted", "edge", site="default")
+    journal.append(call_id, "call.ended", "edge", cause="visitor_hung_up", answer_ms=12)
+    await journal.close()
+
+
+COMMANDS = [
+    ["up"],
+    ["install"],
+    ["status"],
+    ["down"],
+    ["logs"],
+    ["calls"],
+    ["calls", "show"],
+    ["config", "check"],
+    ["config", "render"],
+    ["config", "reference"],
+    ["edge"],
+    ["bridge"],
+    ["keeper"],
+    ["speech-vad"],
+    ["speech-transcriber"],
+    ["speech-voice"],
+    ["speech-meaning"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example(command: list[str]) -> None:
+    code, out, _ = run(*command, "--help")
+    assert code == ExitCode.OK
+    assert "Example" in out
+    assert f"talkbutton {' '.join(command)}" in out
+
+
+def test_config_check_accepts_the_first_settings(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    code, out, _ = run("config", "check")
+    assert (code, "are fine" in out) == (ExitCode.OK, True)
+
+
+def test_a_wrong_setting_is_one_sentence_and_its_own_exit_code(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    (folder / "talkbutton.toml").write_text("version = 1\n[edge]\nprot = 1\n", encoding="utf-8")
+    for command in (["config", "check"], ["config", "render", "--out", "x"], ["up"]):
+        code, _, err = run(*command)
+        assert code == ExitCode.SETTINGS
+        assert err == (
+            "talkbutton: talkbutton.toml: edge.prot is not a known setting; "
+            "did you mean edge.port?\n"
+        )
+
+
+def test_render_writes_private_files_for_every_daemon(folder: Path) -> None:
+    path = folder / "talkbutton.toml"
+    write_first_settings(path)
+    path.write_text('version = 1\n[network]\nmedia_address = "192.0.2.7"\n', encoding="utf-8")
+    code, out, _ = run("config", "render", "--out", "rendered")
+    assert code == ExitCode.OK
+    written = [folder / line for line in out.splitlines()]
+    assert {file.parent.name for file in written} == {"coturn", "asterisk", "janus"}
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in written)
+    assert "192.0.2.7" in (folder / "rendered/janus/janus.jcfg").read_text(encoding="utf-8")
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs/reference/settings.md"
+    _, out, _ = run("config", "reference")
+    assert page.read_text(encoding="utf-8") == out, (
+        "run: talkbutton config reference > docs/reference/settings.md"
+    )
+
+
+def test_calls_are_listed_and_shown(folder: Path) -> None:
+    asyncio.run(write_call(Places(folder / "talkbutton.toml").journal, CALL))
+    code, out, _ = run("calls")
+    assert code == ExitCode.OK
+    assert CALL[:16] in out
+    assert "visitor_hung_up" in out
+    code, out, _ = run("calls", "--json", "--limit", "5")
+    [listed] = json.loads(out)
+    assert (listed["call_id"], listed["cause"], listed["events"]) == (CALL, "visitor_hung_up", 2)
+    code, out, _ = run("calls", "show", CALL[:8])
+    lines = out.splitlines()
+    assert lines[0].startswith(f"call {CALL}")
+    assert "+0 ms  edge  session.admitted" in lines[1]
+    assert lines[2].endswith('cause="visitor_hung_up" answer_ms=12')
+    code, out, _ = run("calls", "show", CALL, "--json")
+    assert [json.loads(line)["event"] for line in out.splitlines()] == [
+        "session.admitted",
+        "call.ended",
+    ]
+
+
+def test_a_call_that_is_not_there_or_not_one(folder: Path) -> None:
+    assert run("calls") == (ExitCode.OK, "no calls yet\n", "")
+    code, _, err = run("calls", "show", "ffff")
+    assert (code, "there is no call ffff" in err) == (ExitCode.FINDINGS, True)
+    journal = Places(folder / "talkbutton.toml").journal
+    for other in ("a", "b"):
+        asyncio.run(write_call(journal, CALL[:-1] + other))
+    code, _, err = run("calls", "show", CALL[:8])
+    assert (code, "2 calls begin with" in err) == (ExitCode.FINDINGS, True)
+
+
+def test_looking_does_not_make_a_journal(folder: Path) -> None:
+    run("calls")
+    run("calls", "show", "ffff")
+    assert list(folder.iterdir()) == []
+
+
+def test_nothing_runs_here(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    code, out, _ = run("status")
+    assert (code, "not running" in out) == (ExitCode.FINDINGS, True)
+    assert run("status", "--json")[1] == '{\n  "parts": []\n}\n'
+    assert run("down") == (ExitCode.OK, "nothing runs in this folder\n", "")
+
+
+def test_logs_of_a_part_and_of_a_stranger(folder: Path) -> None:
+    log = Places(folder / "talkbutton.toml").part_log("janus")
+    log.parent.mkdir(parents=True)
+    log.write_text("one\ntwo\nthree\n", encoding="utf-8")
+    assert run("logs", "janus", "-n", "2") == (ExitCode.OK, "two\nthree\n", "")
+    assert run("logs", "-n", "1")[1] == "janus | three\n"
+    code, _, err = run("logs", "stranger")
+    assert (code, "parts are coturn" in err) == (ExitCode.USAGE, True)
+
+
+def test_a_part_refuses_secrets_that_others_may_read(folder: Path) -> None:
+    path = folder / "talkbutton.toml"
+    write_first_settings(path)
+    secrets_path(path).chmod(0o644)
+    code, _, err = run("keeper", "--secrets", str(secrets_path(path)))
+    assert code == ExitCode.SETTINGS
+    assert json.loads(err.splitlines()[-1])["message"].endswith(f"chmod 600 {secrets_path(path)}")
