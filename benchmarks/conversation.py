@@ -47,10 +47,10 @@ def measure_call(browser: Browser, stack: Stack) -> Figures:
     arm_recorder(page)
     visitor.press()
     visitor.wait_for_state("in-call")
-    visitor.wait_for_bot_audible()
+    visitor.wait_for_bot_audible(for_ms=1_500)
     visitor.say(QUESTION)
-    stack.wait_for_events("bot.first_audio_sent", 2)
-    visitor.wait_for_bot_audible()
+    stack.wait_for_events("bot.answered")
+    visitor.wait_for_bot_audible(for_ms=300)
     recording = take_recording(page)
     visitor.hang_up()
     visitor.wait_for_state("ended")
@@ -66,7 +66,7 @@ def figures_of(recording: Recording) -> Figures:
     clicked_s = recording.pressed_at_samples / rate_hz
     speech = bursts(recording.microphone, rate_hz, gap_ms=600)[0]
     bot = bursts(recording.bot, rate_hz, gap_ms=200)
-    before = [burst for burst in bot if burst.start_s < speech.start_s]
+    before = [burst for burst in bot if burst.start_s < speech.end_s]
     after = [burst for burst in bot if burst.start_s > speech.end_s]
     assert before, "the greeting was not heard"
     assert after, "the answer was not heard"

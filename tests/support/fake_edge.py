@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-__all__ = ["STRICT_POLICY", "CallScript", "FakeEdge", "Refusal", "Report", "serve_fake_edge"]
+from talkbutton.edge.middleware import content_security_policy
+
+__all__ = ["CallScript", "FakeEdge", "Refusal", "Report", "serve_fake_edge"]
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "src/talkbutton/edge/site"
 SCRIPT = ROOT / "web/button/dist/talk-button.js"
 BOT_PAGE = Path(__file__).with_name("bot_page.html")
-
-STRICT_POLICY = "default-src 'self'"
-"""The Content-Security-Policy of every page: nothing inline, nothing from elsewhere."""
 
 Report = dict[str, Any]
 
@@ -126,8 +125,10 @@ class FakeEdge:
 
     def end_call(self, cause: str, detail: str) -> None:
         """End the open call as the edge does: say why, then close."""
-        self.send({"type": "ended", "cause": cause, "detail": detail})
-        self.drop_call()
+        assert self._portal is not None
+        assert self._call is not None, "no call is open"
+        message = json.dumps({"type": "ended", "cause": cause, "detail": detail})
+        self._portal.call(_send_and_close, self._call, message)
 
     def drop_call(self, code: int = 1000) -> None:
         """Close the socket of the open call without a word."""
@@ -161,6 +162,13 @@ class FakeEdge:
         with self._changed:
             self.reports.append(report)
             self._changed.notify_all()
+
+
+async def _send_and_close(websocket: WebSocket, message: str) -> None:
+    await websocket.send_text(message)
+    # The visitor's page may be the quicker one to close.
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.close()
 
 
 @contextmanager
@@ -233,7 +241,8 @@ def _with_page_headers(app: ASGIApp, edge: FakeEdge) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start" and scope["path"] != "/bot":
-                headers = {"content-security-policy": STRICT_POLICY, **edge.page_headers}
+                policy = content_security_policy(edge.url)
+                headers = {"content-security-policy": policy, **edge.page_headers}
                 message["headers"] = [
                     *message["headers"],
                     *((name.encode(), value.encode()) for name, value in headers.items()),

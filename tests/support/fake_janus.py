@@ -41,6 +41,7 @@ class FakeJanus:
         api_secret: What each request must carry.
         port: TCP port it listens on.
         mute: Requests (``create``, ``attach``, ``register``, ``call``, ...) that are not answered.
+        silent: Requests to the plugin that are acknowledged, with nothing to follow.
         refuse: Requests that are refused, with code and reason.
         is_answering: A call is answered at once.
         requests: Every request that came, in order.
@@ -51,6 +52,7 @@ class FakeJanus:
     api_secret: str
     port: int = 0
     mute: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
     refuse: dict[str, tuple[int, str]] = field(default_factory=dict)
     is_answering: bool = True
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -142,7 +144,7 @@ class FakeJanus:
                 await socket.send(json.dumps({"janus": "success", **reply}))
             case _:
                 await socket.send(json.dumps({"janus": "ack", **reply}))
-        if request["janus"] == "message":
+        if request["janus"] == "message" and name not in self.silent:
             await self._plugin(request["handle_id"], request["body"])
 
     async def _plugin(self, handle_id: int, body: dict[str, Any]) -> None:

@@ -208,7 +208,7 @@ async def test_a_hang_up_that_nobody_confirms_has_an_end(
     gateway: JanusGateway, janus: FakeJanus
 ) -> None:
     call = await place(gateway)
-    janus.mute.add("hangup")
+    janus.silent.add("hangup")
     await call.hang_up()
     assert (await rest(call))[-1] == Lost("sip.hang_up_unconfirmed")
     await until("the handle is gone", lambda: not janus.opaque_ids)
@@ -284,6 +284,21 @@ async def test_stopping_the_gateway_ends_its_calls(janus: FakeJanus) -> None:
     await until("the session is gone", lambda: janus.sessions == 0)
     assert not janus.opaque_ids
     assert not gateway.is_ready
+
+
+@pytest.mark.parametrize("turns", range(30))
+async def test_it_can_be_stopped_at_every_moment_of_a_loss(janus: FakeJanus, turns: int) -> None:
+    link = JanusLink(janus.url, SECRET, new_session=quick_session, retry_first_s=0.01)
+    running = asyncio.create_task(link.run())
+    await asyncio.wait_for(link.wait_ready(), 5)
+    dropping = asyncio.create_task(janus.drop())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    _, unfinished = await asyncio.wait([running], timeout=2)
+    await dropping
+    assert not unfinished
+    assert running.cancelled()
 
 
 async def test_without_janus_nothing_is_placed() -> None:

@@ -129,6 +129,7 @@ class JanusLink:
                     await self._run_session(socket)
             except ConnectionLost as exc:
                 self._say(exc)
+                _end_if_cancelled()
             await asyncio.sleep(self._backoff.next_s())
 
     async def _run_session(self, socket: TextSocket) -> None:
@@ -223,6 +224,16 @@ class JanusLink:
         self._said = str(failure)
         self._lost = None
         _log.log(level, "there is no session with Janus: %s", failure)
+
+
+def _end_if_cancelled() -> None:
+    """End a task that was cancelled while its task group failed.
+
+    Before Python 3.13 the group raises its tasks' errors then, and the cancellation is forgotten.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _now() -> float:

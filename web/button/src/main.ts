@@ -1,0 +1,5 @@
+/** What the script tag loads. */
+
+import { defineTalkButton } from './element.js';
+
+defineTalkButton();

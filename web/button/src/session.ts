@@ -1,0 +1,122 @@
+/**
+ * The one HTTP request: ask the edge for the grant to start one call.
+ *
+ * Source: `POST /v1/sessions` of the edge; refusals are RFC 9457 problem documents.
+ */
+
+import { isObject, numberOf, parseObject, textOf, type JsonObject } from './json.js';
+import type { EndCode, EndReason } from './state.js';
+
+/** What the edge allows: everything the call is built from. */
+export interface Grant {
+  readonly callId: string;
+  readonly token: string;
+  readonly expiresInS: number;
+  readonly signalingUrl: string;
+  readonly iceServers: readonly RTCIceServer[];
+  readonly iceTransportPolicy: RTCIceTransportPolicy;
+  readonly codecPreference: readonly string[];
+}
+
+export type SessionAnswer =
+  | { readonly ok: true; readonly grant: Grant }
+  | { readonly ok: false; readonly reason: EndReason };
+
+/** Longest wait for the edge's answer. */
+export const SESSION_MAX_MS = 10_000;
+
+/** Ask for a grant. Never throws: whatever goes wrong is a reason to show. */
+export async function openSession(
+  endpoint: string,
+  site: string,
+  signal: AbortSignal,
+): Promise<SessionAnswer> {
+  const late = new AbortController();
+  const clock = setTimeout(() => late.abort(), SESSION_MAX_MS);
+  const stop = (): void => late.abort();
+  signal.addEventListener('abort', stop);
+  try {
+    const response = await fetch(`${endpoint}/v1/sessions`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+      body: JSON.stringify({ site }),
+      credentials: 'omit',
+      cache: 'no-store',
+      signal: late.signal,
+    });
+    const text = await response.text();
+    return response.ok ? readGrant(text) : failure(parseRefusal(response.status, text));
+  } catch {
+    return failure({ code: 'edge-unreachable', detail: null });
+  } finally {
+    clearTimeout(clock);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function failure(reason: EndReason): SessionAnswer {
+  return { ok: false, reason };
+}
+
+function readGrant(text: string): SessionAnswer {
+  const grant = parseGrant(text);
+  return grant ? { ok: true, grant } : failure({ code: 'internal', detail: null });
+}
+
+/** Return the grant in a 201 answer, or null when a part is missing or of the wrong type. */
+export function parseGrant(text: string): Grant | null {
+  const body = parseObject(text);
+  if (!body) return null;
+  const callId = textOf(body['call_id']);
+  const token = textOf(body['token']);
+  const expiresInS = numberOf(body['expires_in_s']);
+  const signalingUrl = textOf(body['signaling_url']);
+  if (!callId || !token || expiresInS === null || !signalingUrl) return null;
+  return {
+    callId,
+    token,
+    expiresInS,
+    signalingUrl,
+    iceServers: listOf(body['ice_servers']).filter(isObject).map(parseIceServer),
+    iceTransportPolicy: body['ice_transport_policy'] === 'relay' ? 'relay' : 'all',
+    codecPreference: texts(body['codec_preference']),
+  };
+}
+
+function parseIceServer(server: JsonObject): RTCIceServer {
+  const urls = textOf(server['urls']);
+  const username = textOf(server['username']);
+  const credential = textOf(server['credential']);
+  return {
+    urls: urls === null ? texts(server['urls']) : [urls],
+    ...(username === null ? {} : { username }),
+    ...(credential === null ? {} : { credential }),
+  };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+function texts(value: unknown): string[] {
+  return listOf(value).filter((item) => typeof item === 'string');
+}
+
+const REFUSALS: ReadonlyMap<string, EndCode> = new Map([
+  ['gateway_unavailable', 'gateway-unavailable'],
+  ['line_unavailable', 'line-unavailable'],
+  ['bot_unavailable', 'bot-unavailable'],
+  ['origin_refused', 'origin-refused'],
+  ['site_unknown', 'site-unknown'],
+]);
+
+/** Return what a refusal means; the edge's own sentence is kept for the visitor. */
+export function parseRefusal(status: number, text: string): EndReason {
+  const problem = parseObject(text);
+  const code = REFUSALS.get(textOf(problem?.['code']) ?? '');
+  const detail = textOf(problem?.['detail']);
+  if (code) return { code, detail };
+  // A proxy in front of an edge that is down answers 502 to 504 with a page of its own.
+  if (!problem && status >= 500) return { code: 'edge-unreachable', detail: null };
+  return { code: 'refused', detail };
+}

@@ -1,0 +1,211 @@
+/**
+ * What is seen, made once and then only changed, so that focus and screen readers keep their
+ * place. It shows a state; what was pressed goes out through `Presses`.
+ */
+
+import { CaptionLog } from './captions.js';
+import { icon, type IconName } from './icons.js';
+import { SPEAKING_LEVEL, type Levels } from './level.js';
+import { isLive, type CallState, type EndReason } from './state.js';
+import { formatLength, isFailure, type EndText, type Texts } from './texts.js';
+
+export interface Presses {
+  readonly onMain: () => void;
+  readonly onMute: () => void;
+  readonly onDismiss: () => void;
+}
+
+/** What is shown: the state, and the few things that lie outside it. */
+export interface Scene {
+  readonly state: CallState;
+  readonly texts: Texts;
+  readonly label: string;
+  /** How long the visitor talked, once a call that was answered has ended. */
+  readonly lengthMs: number | null;
+  readonly isSoundBlocked: boolean;
+}
+
+export class View {
+  readonly node: HTMLElement;
+  readonly captions = new CaptionLog();
+  readonly #badge = box('span', 'badge');
+  readonly #title = box('p', 'title', 'title');
+  readonly #advice = box('p', 'advice', 'advice');
+  readonly #timer = box('span', 'timer', 'timer');
+  readonly #dismiss = button('dismiss', 'dismiss');
+  readonly #head = box('div', 'head', 'header');
+  readonly #meter = box('div', 'meter', 'meter');
+  readonly #visitor = new Side('person');
+  readonly #bot = new Side('bot');
+  readonly #mute = button('mute', 'mute');
+  readonly #main = button('main', 'button');
+
+  constructor(presses: Presses) {
+    this.node = box('section', 'panel', 'panel');
+    const words = box('div', 'words', 'status');
+    words.setAttribute('role', 'status');
+    words.append(this.#title, this.#advice);
+    this.#timer.setAttribute('role', 'timer');
+    this.#badge.setAttribute('aria-hidden', 'true');
+    this.#dismiss.append(icon('close'));
+    this.#head.append(this.#badge, words, this.#timer, this.#dismiss);
+    this.#meter.setAttribute('aria-hidden', 'true');
+    this.#meter.append(this.#visitor.node, this.#bot.node);
+    const controls = box('div', 'controls', 'controls');
+    controls.append(this.#mute, this.#main);
+    this.node.append(this.#head, this.#meter, this.captions.node, controls);
+    // The second click of a double click must not end the call that the first one began.
+    this.#main.addEventListener('click', (event) => event.detail > 1 || presses.onMain());
+    this.#mute.addEventListener('click', presses.onMute);
+    this.#dismiss.addEventListener('click', () => {
+      presses.onDismiss();
+      this.#main.focus();
+    });
+  }
+
+  show(scene: Scene): void {
+    const { state, texts } = scene;
+    const isTalking = state.name === 'in-call' || state.name === 'reconnecting';
+    const isMuted = isTalking && state.isMuted;
+    this.node.setAttribute('aria-label', texts.region);
+    this.captions.node.setAttribute('aria-label', texts.captions);
+    this.#showWords(scene, isMuted);
+    this.#badge.className = `badge ${badgeClass(state)}`;
+    setIcon(this.#badge, badgeIcon(state));
+    this.#timer.hidden = !isTalking;
+    this.#timer.setAttribute('aria-label', texts.timer);
+    this.#dismiss.hidden = state.name !== 'ended';
+    this.#dismiss.setAttribute('aria-label', texts.dismiss);
+    this.#meter.hidden = !isTalking;
+    this.#visitor.show(texts.visitor, isMuted);
+    this.#bot.show(texts.bot, false);
+    this.#mute.hidden = !isTalking;
+    this.#mute.toggleAttribute('data-on', isMuted);
+    setLabel(this.#mute, isMuted ? 'muted' : 'talk', isMuted ? texts.unmute : texts.mute);
+    setLabel(this.#main, isTalking ? 'hangUp' : isLive(state) ? null : 'talk', mainLabel(scene));
+  }
+
+  showLength(lengthMs: number): void {
+    this.#timer.textContent = formatLength(lengthMs);
+  }
+
+  showLevels(levels: Levels): void {
+    this.#visitor.showLevel(levels.visitor);
+    this.#bot.showLevel(levels.bot);
+  }
+
+  #showWords(scene: Scene, isMuted: boolean): void {
+    const words = wordsOf(scene);
+    this.#head.hidden = words === null;
+    setText(this.#title, words?.title ?? '');
+    const advice = scene.isSoundBlocked
+      ? scene.texts.soundBlocked
+      : isMuted
+        ? scene.texts.muted
+        : (words?.advice ?? '');
+    setText(this.#advice, advice);
+    this.#advice.hidden = advice === '';
+  }
+}
+
+/** One side of the call in the meter. */
+class Side {
+  readonly node = box('div', 'side', 'side');
+  readonly #name = box('span', 'name');
+  readonly #drawing = box('span', 'drawing');
+  readonly #icon: IconName;
+
+  constructor(name: IconName) {
+    this.#icon = name;
+    const bars = box('span', 'bars');
+    for (let count = 0; count < 5; count += 1) bars.append(document.createElement('i'));
+    this.node.append(this.#drawing, this.#name, bars);
+  }
+
+  show(name: string, isOff: boolean): void {
+    setText(this.#name, name);
+    setIcon(this.#drawing, isOff ? 'muted' : this.#icon);
+    this.node.classList.toggle('off', isOff);
+  }
+
+  showLevel(level: number): void {
+    this.node.style.setProperty('--level', level.toFixed(2));
+    this.node.classList.toggle('speaking', level >= SPEAKING_LEVEL);
+  }
+}
+
+/** Return the title and advice of a state; null where nothing is shown but the button. */
+export function wordsOf({ state, texts, lengthMs }: Scene): EndText | null {
+  if (state.name === 'idle') return null;
+  if (state.name === 'ended') return endWords(state.reason, texts, lengthMs);
+  return texts.states[state.name];
+}
+
+/** The edge's own sentence is the better advice: it knows more than the code says. */
+function endWords(reason: EndReason, texts: Texts, lengthMs: number | null): EndText {
+  const { title, advice } = texts.ends[reason.code];
+  if (isFailure(reason.code)) return { title, advice: reason.detail ?? advice };
+  const lasted = lengthMs === null ? '' : texts.lasted.replace('{time}', formatLength(lengthMs));
+  return { title, advice: [advice, lasted].filter((part) => part !== '').join(' ') };
+}
+
+function mainLabel({ state, texts, label }: Scene): string {
+  switch (state.name) {
+    case 'idle':
+      return label;
+    case 'ended':
+      return isFailure(state.reason.code) ? texts.tryAgain : texts.callAgain;
+    case 'in-call':
+    case 'reconnecting':
+      return texts.hangUp;
+    default:
+      return texts.cancel;
+  }
+}
+
+function badgeClass(state: CallState): string {
+  if (state.name === 'ended') return isFailure(state.reason.code) ? 'failure' : '';
+  if (state.name === 'ringing') return 'ringing';
+  return state.name === 'connecting' || state.name === 'reconnecting' ? 'waiting' : '';
+}
+
+function badgeIcon(state: CallState): IconName {
+  if (state.name === 'asking') return 'talk';
+  if (state.name !== 'ended') return 'bot';
+  return isFailure(state.reason.code) ? 'warning' : 'check';
+}
+
+function box<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  className: string,
+  part?: string,
+): HTMLElementTagNameMap[Tag] {
+  const node = document.createElement(tag);
+  node.className = className;
+  if (part) node.part.add(part);
+  return node;
+}
+
+function button(className: string, part: string): HTMLButtonElement {
+  const node = box('button', className, part);
+  node.type = 'button';
+  return node;
+}
+
+/** Change text only where it differs: screen readers announce what is set. */
+function setText(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function setIcon(node: HTMLElement, name: IconName): void {
+  if (node.dataset['icon'] === name) return;
+  node.dataset['icon'] = name;
+  node.replaceChildren(icon(name));
+}
+
+function setLabel(node: HTMLElement, name: IconName | null, label: string): void {
+  const key = `${name ?? ''} ${label}`;
+  if (node.dataset['label'] === key) return;
+  node.dataset['label'] = key;
+  node.replaceChildren(...(name ? [icon(name)] : []), label);
+}
