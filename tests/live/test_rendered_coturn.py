@@ -93,7 +93,7 @@ def test_reports_its_settings(coturn: RunningDaemon) -> None:
 
 
 def test_listens_on_its_address_without_tls(coturn: RunningDaemon) -> None:
-    address, port = media_address(), SETTINGS.turn.port
+    address, port = _listens_on(SETTINGS), SETTINGS.turn.port
     assert coturn.sockets() == {("udp", address, port), ("tcp", address, port)}
 
 
@@ -189,7 +189,7 @@ def test_limits_what_it_answers_to_strangers(coturn: RunningDaemon) -> None:
     assert coturn.pid
     answered = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        stranger.connect((media_address(), SETTINGS.turn.port))
+        stranger.connect((_listens_on(SETTINGS), SETTINGS.turn.port))
         stranger.settimeout(0.3)
         for number in range(300):
             transaction = number.to_bytes(12)
@@ -255,7 +255,7 @@ def test_opens_tls_when_there_is_a_certificate(tmp_path: Path) -> None:
     ):
         turn.allocate()
         turn.permit(media_address())
-        assert ("tcp", media_address(), settings.turn.tls_port) in daemon.sockets()
+        assert ("tcp", _listens_on(settings), settings.turn.tls_port) in daemon.sockets()
         assert daemon.output().count(" ERROR ") == 0
 
 
@@ -263,11 +263,15 @@ def _credentials(user: str) -> tuple[str, str]:
     return temporary_credentials(SECRET, user, expires_unix=int(time.time()) + 60)
 
 
+def _listens_on(settings: Settings) -> str:
+    return settings.turn_address(media_address())
+
+
 def _client(
     transport: Transport, credentials: tuple[str, str] | None, settings: Settings = SETTINGS
 ) -> TurnClient:
     port = settings.turn.tls_port if transport == "tls" else settings.turn.port
-    return TurnClient(media_address(), port, transport=transport, credentials=credentials)
+    return TurnClient(_listens_on(settings), port, transport=transport, credentials=credentials)
 
 
 def _refusal(ask: Callable[[], object]) -> int:

@@ -34,7 +34,8 @@ async ([address, apisecret]) => {
     player.srcObject = stream;
     player.muted = true;
     player.play();
-    document.querySelector('talk-button').echoStream = stream;
+    const button = document.querySelector('talk-button');
+    Object.defineProperty(button, 'remoteStream', { get: () => stream });
   };
   const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
   peer.addTrack(microphone.getTracks()[0], microphone);

@@ -103,11 +103,11 @@ class Stack:
         shutil.copytree(SAMPLE_KNOWLEDGE_DIR, folder / "knowledge")
         return cls(folder, base)
 
-    def start(self) -> float:
-        """Start and wait for the URL; return the seconds it took."""
+    def start(self, *arguments: str) -> float:
+        """Run ``talkbutton up`` and wait for the URL; return the seconds it took."""
         self.output.clear()
         self._up = subprocess.Popen(
-            [sys.executable, "-m", "talkbutton", "up"],
+            [sys.executable, "-m", "talkbutton", "up", *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -85,6 +85,11 @@ def write_microphone(path: Path, script: Sequence[tuple[float, str]], *, length_
         resampled = soxr.resample(spoken, rate_hz, MICROPHONE_RATE_HZ)
         start = int(at_s * MICROPHONE_RATE_HZ)
         samples[start : start + len(resampled)] = resampled
+    return write_wav(path, samples)
+
+
+def write_wav(path: Path, samples: npt.NDArray[np.float32]) -> Path:
+    """Write samples, -1..1, as a mono file of ``MICROPHONE_RATE_HZ``."""
     with wave.open(str(path), "wb") as opened:
         opened.setnchannels(1)
         opened.setsampwidth(2)
@@ -139,8 +144,17 @@ class Visitor:
 
     def say(self, text: str) -> None:
         """Speak one of the recorded utterances to its end."""
-        encoded = base64.b64encode(utterance_file(text).read_bytes()).decode()
+        self.play(utterance_file(text))
+
+    def play(self, wav: Path) -> None:
+        """Let the microphone hear a file to its end."""
+        encoded = base64.b64encode(wav.read_bytes()).decode()
         self.page.evaluate("(wav) => window.talkbuttonVisitor.say(wav)", encoded)
+
+    def begin_to_say(self, text: str) -> None:
+        """Speak one of the recorded utterances without waiting for its end."""
+        encoded = base64.b64encode(utterance_file(text).read_bytes()).decode()
+        self.page.evaluate("(wav) => void window.talkbuttonVisitor.say(wav)", encoded)
 
     def state(self) -> str:
         """Return the button's state now."""

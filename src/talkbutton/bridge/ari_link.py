@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from talkbutton.errors import AriError, ConnectionLost, ProtocolError
+from talkbutton.errors import AriError, ConnectionLost, ProtocolError, RemoteError
 from talkbutton.protocols.ari.commands import only_events_we_know
 from talkbutton.protocols.ari.events import ApplicationReplaced, Event
 from talkbutton.protocols.ari.messages import Request, Response, parse_message
 from talkbutton.protocols.ari.names import APPLICATION
 from talkbutton.protocols.ari.requests import AriRequests, Resolve
 from talkbutton.runtime.aio.backoff import Backoff
+from talkbutton.runtime.aio.tasks import until_lost
 from talkbutton.runtime.aio.websocket import TextSocket, open_websocket
 
 __all__ = ["AriAddress", "AriLink", "LinkEvents"]
@@ -93,6 +94,7 @@ class AriLink:
         requests: AriRequests | None = None,
     ) -> None:
         self.is_up = False
+        self._was_up = False  # and those who ask have been told so
         self._address = address
         self._backoff = backoff
         self._requests = requests or AriRequests()
@@ -141,33 +143,40 @@ class AriLink:
             events: Whom to tell.
         """
         while True:
-            wait_s = 0.0
             try:
                 await self._connect(events)
-            except* (ConnectionLost, AriError) as group:
+            except (ConnectionLost, RemoteError) as exc:
                 wait_s = self._backoff.next_s()
-                reasons = "; ".join(str(exc) for exc in group.exceptions)
-                _log.warning("no ARI connection, next attempt in %.1f s: %s", wait_s, reasons)
-            await asyncio.sleep(wait_s)
+                _log.warning("no ARI connection, next attempt in %.1f s: %s", wait_s, exc)
+                await asyncio.sleep(wait_s)
 
     async def _connect(self, events: LinkEvents) -> None:
-        """Open one socket and carry messages both ways until it is lost."""
+        """Open one socket and carry messages both ways until it is lost.
+
+        Raises:
+            ConnectionLost: When it is.
+            AriError: If Asterisk refuses what a connection begins with.
+        """
         headers = {"Authorization": self._address.authorization}
         async with open_websocket(self._address.url, peer="Asterisk", headers=headers) as socket:
             outgoing = self._outgoing = asyncio.Queue()
-            was_up = False
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._read(socket, events.on_event))
-                    tasks.create_task(_write(socket, outgoing))
-                    await self.ask(only_events_we_know(self._address.application))
-                    self._backoff.reset()
-                    self.is_up = was_up = True
-                    events.on_up()
+                raise await until_lost(
+                    self._read(socket, events.on_event),
+                    _write(socket, outgoing),
+                    self._introduce(events),
+                )
             finally:
+                was_up, self._was_up = self._was_up, False
                 self._forget_socket()
                 if was_up:
                     events.on_down()
+
+    async def _introduce(self, events: LinkEvents) -> None:
+        await self.ask(only_events_we_know(self._address.application))
+        self._backoff.reset()
+        self.is_up = self._was_up = True
+        events.on_up()
 
     async def _read(self, socket: TextSocket, on_event: Callable[[Event], None]) -> None:
         while True:

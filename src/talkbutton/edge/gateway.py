@@ -119,6 +119,7 @@ class GatewayCall:
             self._placed.set_result(None)
         else:
             self._placed.set_exception(failure)
+            self._placed.exception()  # who placed the call may have left: that is no error
 
 
 class JanusGateway:

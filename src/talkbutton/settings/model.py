@@ -36,7 +36,8 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 Extension = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}$")]
-Secret = Annotated[SecretStr, Field(min_length=32, max_length=128)]
+Secret = Annotated[SecretStr, Field(min_length=32, max_length=90)]
+"""Long enough for HS256; short enough for the buffer into which Janus copies the SIP password."""
 
 
 class _Block(BaseModel):

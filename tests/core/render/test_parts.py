@@ -26,7 +26,7 @@ _letters = st.text(string.ascii_letters + string.digits + "-_", min_size=16, max
 
 def _bounded(number: int) -> st.SearchStrategy[str]:
     """Return secrets whose own bounds keep one from being a piece of another."""
-    return _letters.map(lambda text: f"<{number}{text}{number}>")
+    return _letters.map(lambda text: f"<{number}{text}{number}>".center(34, "."))
 
 
 _secrets = st.fixed_dictionaries(
@@ -130,11 +130,27 @@ def test_a_media_address_must_be_one() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "path"),
     [
-        ("turn_secret", '"a-quote-at-the-start"', "turnserver.conf static-auth-secret"),
-        ("sip_password", "a-comment;from-here-on", "pjsip.conf [talkbutton] password"),
-        ("ari_password", "two-lines\n[evil]-user", "ari.conf [bridge] password"),
-        ("janus_api_secret", "two-lines\nof-secret", "janus.jcfg general.api_secret"),
-        ("janus_admin_secret", "ends-with-a-blank ", "janus.jcfg general.admin_secret"),
+        (
+            "turn_secret",
+            '"a-quote-at-the-start-and-at-the-end"',
+            "turnserver.conf static-auth-secret",
+        ),
+        (
+            "sip_password",
+            "a-comment;from-here-on-to-the-line-end",
+            "pjsip.conf [talkbutton] password",
+        ),
+        ("ari_password", "two-lines\n[evil]-user-made-by-the-other", "ari.conf [bridge] password"),
+        (
+            "janus_api_secret",
+            "two-lines\nof-secret-and-some-more-of-it",
+            "janus.jcfg general.api_secret",
+        ),
+        (
+            "janus_admin_secret",
+            "ends-with-a-blank-after-all-these-words ",
+            "janus.jcfg general.admin_secret",
+        ),
     ],
 )
 def test_a_secret_that_can_not_be_written_is_refused_by_name(

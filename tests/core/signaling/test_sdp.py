@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from talkbutton.errors import ProtocolError
-from talkbutton.protocols.signaling import parse_offer
+from talkbutton.protocols.signaling import codec_of_answer, parse_offer
 
 pytestmark = pytest.mark.core
 
@@ -106,3 +106,17 @@ def test_what_passes_has_one_audio_section_and_is_printable(lines: list[str]) ->
         return
     assert [line[:7] for line in offer.sdp.splitlines() if line.startswith("m=")] == ["m=audio"]
     assert all(line.replace("\t", " ").isprintable() for line in offer.sdp.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("lines", "codec"),
+    [
+        (["m=audio 9 UDP/TLS/RTP/SAVPF 111 126", "a=rtpmap:111 opus/48000/2"], "opus"),
+        (["m=audio 9 UDP/TLS/RTP/SAVPF 0"], "PCMU"),
+        (["m=audio 9 UDP/TLS/RTP/SAVPF 96"], None),
+        (["v=0"], None),
+        ([""], None),
+    ],
+)
+def test_the_codec_of_an_answer_is_its_first(lines: list[str], codec: str | None) -> None:
+    assert codec_of_answer("\r\n".join(lines)) == codec

@@ -110,7 +110,7 @@ def test_the_whole_way() -> None:
         Send({"type": "ringing"}),
     ]
     assert session.receive(CallAnswered("v=0"), now=2.3) == [
-        Record("sip.answered", "janus"),
+        Record("sip.answered", "janus", {"codec": None}),
         Send({"type": "answer", "sdp": "v=0"}),
     ]
     assert session.receive(CallConnected(), now=2.5) == [Record("ice.connected", "janus")]

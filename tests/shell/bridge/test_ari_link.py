@@ -189,3 +189,19 @@ def test_the_address_never_shows_the_password() -> None:
     address = AriAddress("::1", 8088, "bridge", ARI_PASSWORD)
     assert address.url == "ws://[::1]:8088/ari/events?app=talkbutton&subscribeAll=false"
     assert ARI_PASSWORD not in repr(address)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_it_can_be_stopped_at_every_moment_of_a_loss(turns: int) -> None:
+    async with fake_asterisk(ARI_PASSWORD) as asterisk:
+        link, told = make_link(asterisk), Told()
+        running = asyncio.create_task(link.run(told.as_events()))
+        await told.until_next()
+        dropping = asyncio.create_task(asterisk.drop_connections())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        _, unfinished = await asyncio.wait([running], timeout=2)
+        await dropping
+        assert not unfinished
+        assert running.cancelled()

@@ -42,7 +42,7 @@ from talkbutton.protocols.signaling.messages import (
     VisitorMessage,
     parse_visitor_message,
 )
-from talkbutton.protocols.signaling.sdp import AudioOffer, parse_offer
+from talkbutton.protocols.signaling.sdp import AudioOffer, codec_of_answer, parse_offer
 from talkbutton.protocols.signaling.session import SessionState, SignalingSession
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "VisitorMessage",
     "VisitorSent",
     "as_end_cause",
+    "codec_of_answer",
     "describe_cause",
     "parse_candidate",
     "parse_offer",

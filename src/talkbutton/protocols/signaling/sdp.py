@@ -16,7 +16,7 @@ from talkbutton.errors import ProtocolError
 from talkbutton.protocols.signaling.candidate import parse_candidate
 from talkbutton.protocols.signaling.messages import OFFER_MAX_BYTES
 
-__all__ = ["AudioOffer", "parse_offer"]
+__all__ = ["AudioOffer", "codec_of_answer", "parse_offer"]
 
 _LINES_MAX = 500
 _LINE_MAX_BYTES = 1_024
@@ -72,6 +72,16 @@ def parse_offer(sdp: str) -> AudioOffer:
     for text in candidates:
         parse_candidate(text)
     return AudioOffer(sdp, _name_codecs(formats, attributes), len(candidates))
+
+
+def codec_of_answer(sdp: str) -> str | None:
+    """Return the name of the codec that an answer prefers; None where it cannot be told."""
+    lines = sdp.splitlines()
+    media = next((found for line in lines if (found := _MEDIA.fullmatch(line[2:]))), None)
+    if media is None:
+        return None
+    attributes = [line[2:] for line in lines if line.startswith("a=")]
+    return next(iter(_name_codecs(media["formats"].split(" ")[:1], attributes)), None)
 
 
 def _split(sdp: str) -> list[str]:

@@ -73,7 +73,7 @@ from talkbutton.protocols.signaling.replies import (
     encode_ready,
     encode_ringing,
 )
-from talkbutton.protocols.signaling.sdp import AudioOffer, parse_offer
+from talkbutton.protocols.signaling.sdp import AudioOffer, codec_of_answer, parse_offer
 
 __all__ = ["SessionState", "SignalingSession"]
 
@@ -273,7 +273,8 @@ class SignalingSession:
                 self.state = SessionState.ANSWERED
                 self.deadline = now + self._duration_max_s + _DURATION_GRACE_S
                 self._answered_at = now
-                return [Record("sip.answered", "janus"), Send(encode_answer(sdp))]
+                answered = Record("sip.answered", "janus", {"codec": codec_of_answer(sdp)})
+                return [answered, Send(encode_answer(sdp))]
             case _:
                 return []
 

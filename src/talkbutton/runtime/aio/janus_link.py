@@ -32,6 +32,7 @@ from talkbutton.protocols.janus import (
 from talkbutton.protocols.janus.handle import HandleEffect
 from talkbutton.protocols.janus.session import SessionEffect
 from talkbutton.runtime.aio.backoff import Backoff
+from talkbutton.runtime.aio.tasks import until_lost
 from talkbutton.runtime.aio.websocket import TextSocket, open_websocket
 
 __all__ = ["JanusLink"]
@@ -129,7 +130,6 @@ class JanusLink:
                     await self._run_session(socket)
             except ConnectionLost as exc:
                 self._say(exc)
-                _end_if_cancelled()
             await asyncio.sleep(self._backoff.next_s())
 
     async def _run_session(self, socket: TextSocket) -> None:
@@ -141,19 +141,14 @@ class JanusLink:
         self._session = session = self._new_session()
         self._outgoing = asyncio.Queue(_OUTGOING_MAX_REQUESTS)
         self._lost = None
-        failure: BaseException | None = None
+        self._perform(session.start(now=_now()))
         try:
-            async with asyncio.TaskGroup() as tasks:
-                self._perform(session.start(now=_now()))
-                tasks.create_task(self._read(socket, session))
-                tasks.create_task(self._write(socket))
-                tasks.create_task(self._keep_time(session))
-        except* ConnectionLost as group:
-            failure = group.exceptions[0]
+            raise await until_lost(
+                self._read(socket, session), self._write(socket), self._keep_time(session)
+            )
         finally:
             self._perform(session.lose("janus.connection_lost"))
             self._session = None
-        raise ConnectionLost(str(failure)) from failure
 
     async def _read(self, socket: TextSocket, session: JanusSession) -> None:
         while True:
@@ -224,16 +219,6 @@ class JanusLink:
         self._said = str(failure)
         self._lost = None
         _log.log(level, "there is no session with Janus: %s", failure)
-
-
-def _end_if_cancelled() -> None:
-    """End a task that was cancelled while its task group failed.
-
-    Before Python 3.13 the group raises its tasks' errors then, and the cancellation is forgotten.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _now() -> float:
