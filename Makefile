@@ -43,6 +43,10 @@ check: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Lint,
 bench: setup test-programs ## Measure; prints the figures.
 	@for measure in benchmarks/*.py; do echo "== $$measure"; $(BIN)/python "$$measure"; done
 
+.PHONY: fuzz
+fuzz: $(STAMPS)/python $(STAMPS)/command ## Feed nonsense to every parser of what strangers send, a minute each.
+	@for target in fuzz/fuzz_*.py; do $(BIN)/python "$$target" 60; done
+
 .PHONY: lock
 lock: $(STAMPS)/python ## Choose dependency versions anew and pin them with hashes.
 	$(BIN)/pip install --quiet uv

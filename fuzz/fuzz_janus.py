@@ -3,19 +3,16 @@
 Whatever comes, the parser returns a message or raises ``ProtocolError``, and the machines return
 effects; anything else is a find.
 
-    python fuzz/fuzz_janus.py              for 30 s, or FUZZ_SECONDS; prints the seed
-    python fuzz/fuzz_janus.py --seed 7     the same again
+    python fuzz/fuzz_janus.py 60
 """
 
-import argparse
 import copy
 import json
-import os
 import random
-import sys
-import time
 from itertools import count
 from typing import Any
+
+from fuzzing import fuzz
 
 from talkbutton.errors import ProtocolError
 from talkbutton.protocols.janus import CallPlan, JanusSession, SipCall, parse_message
@@ -96,24 +93,18 @@ def mutated(rng: random.Random) -> str:
     return text.decode(errors="replace")
 
 
-def main() -> int:
-    """Fuzz for a while; return the exit code."""
-    parser = argparse.ArgumentParser(description="Fuzz what Janus sends.")
-    parser.add_argument("--seed", type=int, default=time.time_ns() & 0xFFFF_FFFF)
-    seed = parser.parse_args().seed
-    sys.stdout.write(f"seed {seed}\n")
-    rng = random.Random(seed)  # noqa: S311 a repeatable fuzzer is no secret
-    give_up_at = time.monotonic() + float(os.environ.get("FUZZ_SECONDS", "30"))
-    runs = 0
-    while time.monotonic() < give_up_at:
-        texts = [mutated(rng) for _ in range(rng.randrange(1, 30))]
-        for text in texts:
-            fuzz_text(text)
-        fuzz_machines(texts, now_step_s=rng.choice([0.1, 2.0, 40.0]))
-        runs += 1
-    sys.stdout.write(f"{runs} conversations, no find\n")
-    return 0
+def check_one_input(conversation: tuple[list[str], float]) -> None:
+    """Feed one conversation to the parser and to the machines."""
+    texts, now_step_s = conversation
+    for text in texts:
+        fuzz_text(text)
+    fuzz_machines(texts, now_step_s=now_step_s)
+
+
+def _mutate(source: random.Random) -> tuple[list[str], float]:
+    texts = [mutated(source) for _ in range(source.randrange(1, 30))]
+    return texts, source.choice([0.1, 2.0, 40.0])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    fuzz(check_one_input, _mutate)

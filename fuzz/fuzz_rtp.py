@@ -1,14 +1,14 @@
 """Feeds arbitrary bytes to the RTP parser and the playout buffer.
 
 Allowed outcomes: a value, or ``ProtocolError`` from the parser. Run it by itself for a number of
-seconds, or under atheris where that is installed:
+seconds:
 
     python fuzz/fuzz_rtp.py 60
 """
 
 import random
-import sys
-import time
+
+from fuzzing import fuzz
 
 from talkbutton.errors import ProtocolError
 from talkbutton.protocols.rtp import (
@@ -80,31 +80,5 @@ def _mutate(source: random.Random) -> bytes:
     return bytes(fuzzed) * source.choice((1, 1, 1, 5))
 
 
-def main() -> None:
-    """Fuzz under atheris, or for the given seconds with mutations of our own."""
-    try:
-        import atheris  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        pass
-    else:
-        atheris.instrument_all()
-        atheris.Setup(sys.argv, check_one_input)
-        atheris.Fuzz()
-        return
-    seed = time.time_ns()
-    source = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    ends_at = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
-    runs = 0
-    while time.monotonic() < ends_at:
-        fuzzed = _mutate(source)
-        try:
-            check_one_input(fuzzed)
-        except BaseException:
-            sys.stderr.write(f"failed on {fuzzed.hex()}\n")
-            raise
-        runs += 1
-    sys.stdout.write(f"fuzz_rtp: {runs} inputs, none failed\n")
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(check_one_input, _mutate)

@@ -1,14 +1,13 @@
 """Feeds arbitrary text to the SDP gate and to the candidate parser.
 
-Allowed outcomes: a value, or ``ProtocolError``. Run it by itself for a number of seconds, or under
-atheris where that is installed:
+Allowed outcomes: a value, or ``ProtocolError``. Run it by itself for a number of seconds:
 
     python fuzz/fuzz_sdp.py 60
 """
 
 import random
-import sys
-import time
+
+from fuzzing import fuzz
 
 from talkbutton.errors import ProtocolError
 from talkbutton.protocols.signaling import OFFER_MAX_BYTES, parse_candidate, parse_offer
@@ -83,30 +82,5 @@ def _mutate(source: random.Random) -> bytes:
     return bytes(fuzzed)
 
 
-def main() -> None:
-    """Fuzz under atheris, or for the given seconds with mutations of our own."""
-    try:
-        import atheris  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        pass
-    else:
-        atheris.instrument_all()
-        atheris.Setup(sys.argv, check_one_input)
-        atheris.Fuzz()
-        return
-    source = random.Random(time.time_ns())  # noqa: S311 - not secret
-    ends_at = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
-    runs = 0
-    while time.monotonic() < ends_at:
-        fuzzed = _mutate(source)
-        try:
-            check_one_input(fuzzed)
-        except BaseException:
-            sys.stderr.write(f"failed on {fuzzed.hex()}\n")
-            raise
-        runs += 1
-    sys.stdout.write(f"fuzz_sdp: {runs} inputs, none failed\n")
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(check_one_input, _mutate)

@@ -1,16 +1,15 @@
 """Feeds arbitrary messages and news to a signaling session.
 
 Allowed outcomes: effects. The session never raises for what a visitor sends, ends once, and what
-it wants recorded or sent is always JSON. Run it by itself for a number of seconds, or under
-atheris where that is installed:
+it wants recorded or sent is always JSON. Run it by itself for a number of seconds:
 
     python fuzz/fuzz_signaling.py 60
 """
 
 import json
 import random
-import sys
-import time
+
+from fuzzing import fuzz
 
 from talkbutton.protocols import signaling
 from talkbutton.protocols.signaling import Close, Effect, Input, Record, Send, VisitorSent
@@ -105,30 +104,5 @@ def _mutate(source: random.Random) -> bytes:
     return _SEPARATOR.join(pieces)
 
 
-def main() -> None:
-    """Fuzz under atheris, or for the given seconds with mutations of our own."""
-    try:
-        import atheris  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        pass
-    else:
-        atheris.instrument_all()
-        atheris.Setup(sys.argv, check_one_input)
-        atheris.Fuzz()
-        return
-    source = random.Random(time.time_ns())  # noqa: S311 - not secret
-    ends_at = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
-    runs = 0
-    while time.monotonic() < ends_at:
-        fuzzed = _mutate(source)
-        try:
-            check_one_input(fuzzed)
-        except BaseException:
-            sys.stderr.write(f"failed on {fuzzed.hex()}\n")
-            raise
-        runs += 1
-    sys.stdout.write(f"fuzz_signaling: {runs} inputs, none failed\n")
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(check_one_input, _mutate)

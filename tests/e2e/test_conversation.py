@@ -93,8 +93,8 @@ def test_firefox_speaks_and_hears(stack: Stack) -> None:
 
 def test_two_visitors_have_two_conversations(stack: Stack) -> None:
     """J1: no crosstalk of audio or captions between calls at the same time."""
-    with launch_chromium() as browser:
-        pages = [browser.new_context(bypass_csp=True).new_page() for _ in range(2)]
+    with launch_chromium() as one, launch_chromium() as other_one:
+        pages = [browser.new_context(bypass_csp=True).new_page() for browser in (one, other_one)]
         visitors = [Visitor.arrive(page, stack.url) for page in pages]
         for page, visitor in zip(pages, visitors, strict=True):
             arm_recorder(page)

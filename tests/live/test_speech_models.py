@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from support.scripted_line import ScriptedLine
 from support.speech_workers import (
-    AUDIO_DIR,
     PARTS,
     SOURCE_DIR,
     real_workers,
@@ -34,7 +33,6 @@ pytestmark = [
     pytest.mark.live,
     pytest.mark.anyio,
     pytest.mark.timeout(240),
-    pytest.mark.skipif(not AUDIO_DIR.is_dir(), reason="the callers' voices are not here"),
 ]
 
 WORD_ERROR_RATE_MAX = 0.12

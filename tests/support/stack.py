@@ -25,6 +25,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from talkbutton.bots.local.knowledge import SAMPLE_KNOWLEDGE_DIR
 from talkbutton.events import CallEvent
+from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import JournalReader
 
 T = TypeVar("T")
@@ -233,6 +234,23 @@ class Stack:
         ports = (int(row.split()[1].rpartition(":")[2], 16) for row in rows)
         return sorted(port for port in ports if first <= port <= last)
 
+    def calls_in_bridge(self) -> int:
+        """Return how many calls the bridge says that it runs, asked over the bus."""
+
+        async def hear() -> int:
+            folder = self.folder / ".talkbutton" / "state" / "bus"
+            bus = LocalBus(folder, "test")
+            bus.open()
+            (folder / "test.sock").chmod(0o777)  # the parts run as another user
+            try:
+                with bus.subscribe("bridge.status") as statuses:
+                    async with asyncio.timeout(10):
+                        return int((await anext(statuses)).data["calls"])
+            finally:
+                bus.close()
+
+        return run_beside(hear)
+
     def leftovers(self) -> dict[str, Any]:
         """Return what still lives of any call: channels, bridges, ports."""
         found = {
@@ -243,9 +261,12 @@ class Stack:
         return {what: those for what, those in found.items() if those}
 
     def wait_for_nothing_left(self, *, deadline_s: float = 10.0) -> None:
-        """Wait until no channel, bridge or port of a call is left."""
+        """Wait until no channel, bridge, port or task of a call is left."""
         wait_until(
             "nothing of the call is left", lambda: not self.leftovers(), deadline_s=deadline_s
+        )
+        wait_until(
+            "the bridge runs no call", lambda: self.calls_in_bridge() == 0, deadline_s=deadline_s
         )
 
     @property

@@ -38,6 +38,12 @@ _PartSecrets = TypeVar("_PartSecrets", bound=BaseModel)
 _PANEL = "Parts (run by `up`)"
 _SECRETS = Path("secrets.toml")
 _STATE = Path(".talkbutton/state")
+_SPEECH_PARTS = (
+    ("speech-vad", "run_vad", "Find out who speaks when"),
+    ("speech-transcriber", "run_transcriber", "Turn speech into text"),
+    ("speech-voice", "run_voice", "Turn text into speech"),
+    ("speech-meaning", "run_meaning", "Compare what texts mean"),
+)
 
 
 def edge(
@@ -100,82 +106,34 @@ def keeper(
     _run("keeper", work, is_verbose=verbose)
 
 
-def speech_vad(
-    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
-) -> None:
-    """Find out who speaks when; for all calls.
+def _speech_command(part: str, runner: str, purpose: str) -> Callable[..., None]:
+    """Return the command of one speech worker; they differ in what they run and nothing else."""
 
-    Example: talkbutton speech-vad --settings talkbutton.toml --state state
-    """
+    def command(
+        settings: SettingsFile = DEFAULT_SETTINGS,
+        state: StateDir = _STATE,
+        verbose: Verbose = False,
+    ) -> None:
+        def work() -> Work:
+            from talkbutton.speech import program
 
-    def work() -> Work:
-        from talkbutton.speech.program import run_vad
+            run: Callable[[Settings, None, Path], Work] = getattr(program, runner)
+            return run(_settings(settings), None, state)
 
-        return run_vad(_settings(settings), None, state)
+        _run(part, work, is_verbose=verbose)
 
-    _run("speech-vad", work, is_verbose=verbose)
-
-
-def speech_transcriber(
-    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
-) -> None:
-    """Turn speech into text; for all calls.
-
-    Example: talkbutton speech-transcriber --settings talkbutton.toml --state state
-    """
-
-    def work() -> Work:
-        from talkbutton.speech.program import run_transcriber
-
-        return run_transcriber(_settings(settings), None, state)
-
-    _run("speech-transcriber", work, is_verbose=verbose)
-
-
-def speech_voice(
-    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
-) -> None:
-    """Turn text into speech; for all calls.
-
-    Example: talkbutton speech-voice --settings talkbutton.toml --state state
-    """
-
-    def work() -> Work:
-        from talkbutton.speech.program import run_voice
-
-        return run_voice(_settings(settings), None, state)
-
-    _run("speech-voice", work, is_verbose=verbose)
-
-
-def speech_meaning(
-    settings: SettingsFile = DEFAULT_SETTINGS, state: StateDir = _STATE, verbose: Verbose = False
-) -> None:
-    """Compare what texts mean; for all calls.
-
-    Example: talkbutton speech-meaning --settings talkbutton.toml --state state
-    """
-
-    def work() -> Work:
-        from talkbutton.speech.program import run_meaning
-
-        return run_meaning(_settings(settings), None, state)
-
-    _run("speech-meaning", work, is_verbose=verbose)
+    example = f"Example: talkbutton {part} --settings talkbutton.toml --state state"
+    command.__doc__ = f"{purpose}; for all calls.\n\n{example}"
+    return command
 
 
 def add_part_commands(app: typer.Typer) -> None:
     """Add a command for each Python part."""
-    for command in (
-        edge,
-        bridge,
-        keeper,
-        speech_vad,
-        speech_transcriber,
-        speech_voice,
-        speech_meaning,
-    ):
-        app.command(command.__name__.replace("_", "-"), rich_help_panel=_PANEL)(command)
+    commands = {"edge": edge, "bridge": bridge, "keeper": keeper} | {
+        part: _speech_command(part, runner, purpose) for part, runner, purpose in _SPEECH_PARTS
+    }
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=_PANEL)(command)
 
 
 def _settings(path: Path) -> Settings:

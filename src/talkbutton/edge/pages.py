@@ -33,7 +33,7 @@ def install_pages(app: FastAPI, *, site_dir: Path, widget: Path) -> None:
     async def talk_button() -> Response:
         if not await anyio.Path(widget).is_file():
             return problem_response(
-                404, "not_found", "The button's script was not built: run `make widget`."
+                404, "not_found", "The button's script was not built: run `make setup`."
             )
         return FileResponse(
             widget,

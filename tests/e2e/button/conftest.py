@@ -20,8 +20,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def edge() -> Iterator[FakeEdge]:
-    if not SCRIPT.exists():
-        pytest.skip("build the button first: make setup")
+    assert SCRIPT.exists(), "build the button first: make setup"
     with serve_fake_edge() as running:
         yield running
 
