@@ -1,14 +1,16 @@
 """What a call costs: CPU of each part per call and its memory, at 1, 10 and 50 echo calls.
 
-One page carries all buttons, each with its own peer connection, and speech in the microphone. CPU
-is what the kernel counted for each part's processes over ten seconds, as a share of one core;
-memory is proportional set size. The browser runs on the same two cores: when it starves, the
-number of calls that were in call at the end says so.
+One page carries all calls, each with its own session, socket and peer connection, with speech in
+the microphone. CPU is what the kernel counted for each part's processes over ten seconds, as a
+share of one core; memory is proportional set size. The browser runs on the same cores and costs
+more than all parts together: the share of packets that came back says whether the calls were
+whole, and fewer calls than wanted are measured and said where no more could be had.
 
     python benchmarks/load.py [--calls 1 10 50] [--json]
 """
 
 import argparse
+import base64
 import json
 import sys
 import tempfile
@@ -22,37 +24,27 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from support.browser import launch_chromium
 from support.stack import Stack, wait_until
-from support.visitor import Visitor, write_microphone
-from talkbutton.operate.stack.parts import PARTS
+from support.visitor import write_microphone
 
 BASE_PORT = 22_000
 WINDOW_S = 10.0
 SPEECH = "I would like to book an appointment for Tuesday at three"
 
-_ADD = """(count) => {
-  const element = document.querySelector('talk-button');
-  window.talkbuttonLoad = [...Array(count)].map(() => {
-    const more = element.cloneNode();
-    more.style.display = 'none';
-    document.body.append(more);
-    more.press();
-    return more;
-  });
-}"""
-_IN_CALL = "() => window.talkbuttonLoad.filter((one) => one.callState.name === 'in-call').length"
-_END = "() => window.talkbuttonLoad.forEach((one) => one.remove())"
+_CALLERS = Path(__file__).parents[1] / "tests" / "support" / "plain_callers.js"
+_ADD = "() => window.talkbuttonCallers.add()"
+_IN_CALL = "() => window.talkbuttonCallers.inCall()"
+_RECEIVED = "() => window.talkbuttonCallers.packetsReceived()"
+_END = "() => window.talkbuttonCallers.end()"
+_PACKETS_PER_S = 50
 
 
 def processes_of(stack: Stack, part: str) -> list[psutil.Process]:
-    """Return a part's processes; none for a part that does not run."""
-    pid = stack.part_pid(part)
-    if pid == 0:
-        return []
-    top = psutil.Process(pid)
+    """Return a part's processes: its sandbox and what runs inside."""
+    top = psutil.Process(stack.part_pid(part))
     return [top, *top.children(recursive=True)]
 
 
@@ -62,19 +54,32 @@ def cpu_s(processes: list[psutil.Process]) -> float:
     return sum(spent.user + spent.system for spent in times)
 
 
-def measure(browser: Browser, stack: Stack, speech: Path, calls: int) -> dict[str, Any]:
+def add_calls(page: Page, wanted: int) -> int:
+    """Add calls one by one until so many are connected; return how many could be had."""
+    for number in range(1, wanted + 1):
+        page.evaluate(_ADD)
+        try:
+            wait_until(
+                f"call {number} is connected",
+                lambda number=number: page.evaluate(_IN_CALL) >= number,
+                deadline_s=15,
+            )
+        except AssertionError:
+            return int(page.evaluate(_IN_CALL))
+    return wanted
+
+
+def measure(browser: Browser, stack: Stack, speech: Path, wanted: int) -> dict[str, Any]:
     """Return CPU and memory of each part while so many calls run."""
     page = browser.new_context(bypass_csp=True).new_page()
-    visitor = Visitor.arrive(page, stack.url)
-    page.evaluate(_ADD, calls)
-    wait_until(
-        f"{calls} calls are in call", lambda: page.evaluate(_IN_CALL) == calls, deadline_s=90
-    )
-    parts = {part.name: processes_of(stack, part.name) for part in PARTS}
-    parts = {name: processes for name, processes in parts.items() if processes}
+    page.goto(stack.url)
+    page.evaluate(_CALLERS.read_text(), base64.b64encode(speech.read_bytes()).decode())
+    calls = add_calls(page, wanted)
+    parts = {part: processes_of(stack, part) for part in stack.parts()}
+    received = sum(page.evaluate(_RECEIVED))
     before = {name: cpu_s(processes) for name, processes in parts.items()}
     started = time.monotonic()
-    visitor.play(speech)  # as long as the window
+    time.sleep(WINDOW_S)
     took_s = time.monotonic() - started
     rows = {
         name: {
@@ -83,11 +88,16 @@ def measure(browser: Browser, stack: Stack, speech: Path, calls: int) -> dict[st
         }
         for name, p in parts.items()
     }
-    still = page.evaluate(_IN_CALL)
+    came = sum(page.evaluate(_RECEIVED)) - received
     page.evaluate(_END)
     stack.wait_for_nothing_left(deadline_s=30)
     page.context.close()
-    return {"calls": calls, "in_call_at_end": still, "parts": rows}
+    return {
+        "calls_wanted": wanted,
+        "calls": calls,
+        "packets_received_percent": round(came / (took_s * calls * _PACKETS_PER_S) * 100, 1),
+        "parts": rows,
+    }
 
 
 def show(results: list[dict[str, Any]]) -> None:
@@ -105,7 +115,10 @@ def show(results: list[dict[str, Any]]) -> None:
     console = Console()
     console.print(table)
     for result in results:
-        console.print(f"{result['in_call_at_end']} of {result['calls']} still in call at the end")
+        console.print(
+            f"{result['calls']} of {result['calls_wanted']} calls connected, "
+            f"{result['packets_received_percent']} % of their packets came back"
+        )
 
 
 def main() -> None:
@@ -115,7 +128,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="talkbutton-bench-") as folder:
-        script = [(0.2, SPEECH), (3.6, SPEECH), (7.0, SPEECH)]
+        script = [(0.2, SPEECH), (3.4, SPEECH), (6.6, SPEECH)]
         speech = write_microphone(Path(folder) / "speech.wav", script, length_s=WINDOW_S)
         stack = Stack.make(Path(folder), BASE_PORT, bot='kind = "echo"')
         stack.start()

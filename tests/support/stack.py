@@ -219,6 +219,11 @@ class Stack:
         """Return the process id of a part, 0 while it does not run."""
         return int(self._process(part)["pid"])
 
+    def parts(self) -> list[str]:
+        """Return the parts of this deployment; the echo bot needs no speech workers."""
+        with self._supervisor() as supervisor:
+            return [str(row["name"]) for row in supervisor.getAllProcessInfo()]
+
     def kill_part(self, part: str) -> None:
         """Let a part die without a chance to clean up; it is started again by itself."""
         os.kill(self.part_pid(part), signal.SIGKILL)
