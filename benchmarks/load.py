@@ -6,7 +6,7 @@ share of one core; memory is proportional set size. The browser runs on the same
 more than all parts together: the share of packets that came back says whether the calls were
 whole, and fewer calls than wanted are measured and said where no more could be had.
 
-    python benchmarks/load.py [--calls 1 10 50] [--json]
+    python benchmarks/load.py [--calls 1 10 50] [--codec opus|PCMU] [--json]
 """
 
 import argparse
@@ -69,11 +69,13 @@ def add_calls(page: Page, wanted: int) -> int:
     return wanted
 
 
-def measure(browser: Browser, stack: Stack, speech: Path, wanted: int) -> dict[str, Any]:
+def measure(
+    browser: Browser, stack: Stack, speech: Path, codec: str, wanted: int
+) -> dict[str, Any]:
     """Return CPU and memory of each part while so many calls run."""
     page = browser.new_context(bypass_csp=True).new_page()
     page.goto(stack.url)
-    page.evaluate(_CALLERS.read_text(), base64.b64encode(speech.read_bytes()).decode())
+    page.evaluate(_CALLERS.read_text(), [base64.b64encode(speech.read_bytes()).decode(), codec])
     calls = add_calls(page, wanted)
     parts = {part: processes_of(stack, part) for part in stack.parts()}
     received = sum(page.evaluate(_RECEIVED))
@@ -125,6 +127,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 10, 50])
+    parser.add_argument("--codec", choices=["opus", "PCMU"], default="opus")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="talkbutton-bench-") as folder:
@@ -134,7 +137,9 @@ def main() -> None:
         stack.start()
         try:
             with launch_chromium() as browser:
-                results = [measure(browser, stack, speech, calls) for calls in chosen.calls]
+                results = [
+                    measure(browser, stack, speech, chosen.codec, calls) for calls in chosen.calls
+                ]
         finally:
             stack.stop()
     if chosen.json:

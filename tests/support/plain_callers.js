@@ -2,7 +2,7 @@
  * Calls without buttons: the same session, signaling and media as `<talk-button>`, and nothing drawn
  * or metered, so that one browser can carry many. All share one microphone.
  */
-async (wav) => {
+async ([wav, codec]) => {
   const context = new AudioContext();
   const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
   const speech = await context.decodeAudioData(bytes.buffer);
@@ -31,6 +31,9 @@ async (wav) => {
       const grant = await answered.json();
       const peer = new RTCPeerConnection();
       peer.addTrack(microphone.stream.getAudioTracks()[0].clone(), microphone.stream);
+      const { codecs } = RTCRtpReceiver.getCapabilities('audio');
+      const isWanted = ({ mimeType }) => mimeType.toLowerCase() === `audio/${codec.toLowerCase()}`;
+      peer.getTransceivers()[0].setCodecPreferences(codecs.filter(isWanted));
       const player = new Audio();
       player.muted = true;
       peer.ontrack = ({ streams }) => (player.srcObject = streams[0]);

@@ -7,15 +7,13 @@ loudness of a window stands in for its probability: worse, but the caller is sti
 
 import asyncio
 import logging
-import math
 import time
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-
 from talkbutton.bots.local.speech_client import SpeechClient
 from talkbutton.errors import BotError, ConnectionLost
+from talkbutton.protocols.audio import level_dbov
 from talkbutton.protocols.speech import WINDOW_BYTES
 
 __all__ = ["Ear", "Ears", "Perceived", "loudness_probability"]
@@ -28,7 +26,7 @@ _GATHER_S = 0.006
 _DEADLINE_MS = 200
 _RETRY_S = 0.3
 _BATCH_MAX_CALLS = 200
-_LOUD_DBFS = -38.0
+_LOUD_DBOV = -38.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +137,4 @@ class Ears:
 
 def loudness_probability(pcm: bytes) -> float:
     """Return a stand-in for the probability of speech: 1 for a loud window, else 0."""
-    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / 32_768
-    power = float(np.mean(samples * samples)) if samples.size else 0.0
-    return 1.0 if power > 0 and 10 * math.log10(power) > _LOUD_DBFS else 0.0
+    return 1.0 if level_dbov(pcm) > _LOUD_DBOV else 0.0
