@@ -42,6 +42,17 @@ async def test_two_programs_write_one_timeline(path: Path) -> None:
     assert (call.call_id, call.events, call.cause) == ("c1", 3, "visitor_hung_up")
 
 
+async def test_programs_that_start_together_all_open_a_new_journal(tmp_path: Path) -> None:
+    for attempt in range(20):
+        path = tmp_path / f"{attempt}.sqlite"
+        journals = [Journal(path, program=f"program-{n}") for n in range(4)]
+        async with asyncio.TaskGroup() as opening:
+            for journal in journals:
+                opening.create_task(journal.open())
+        for journal in journals:
+            await journal.close()
+
+
 async def test_calls_are_listed_newest_first_and_found_by_a_beginning(path: Path) -> None:
     journal = await open_journal(path)
     for call_id in ("a1", "b2", "b_3"):

@@ -6,10 +6,13 @@ disk is full or the file is gone, is counted, said in the log at once and record
 """
 
 import asyncio
+import fcntl
 import logging
+import os
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import text
@@ -29,6 +32,7 @@ _BATCH_MAX_EVENTS = 500
 _CALLS_REMEMBERED = 5_000
 _RETRY_S = 1.0
 _BUSY_TIMEOUT_S = 5
+_LOCK_POLL_S = 0.01
 
 
 class Journal:
@@ -161,10 +165,12 @@ async def open_engine(path: Path) -> AsyncEngine:
         f"sqlite+aiosqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S}
     )
     try:
-        version = await _prepare(engine)
-    except SQLAlchemyError as exc:
+        async with _alone_in(path.parent):
+            version = await _prepare(engine)
+    except (SQLAlchemyError, OSError) as exc:
         await engine.dispose()
-        problem = f"{path} cannot be opened: {getattr(exc, 'orig', exc)}"
+        why = str(getattr(exc, "orig", exc)) or "another program does not let go of it"
+        problem = f"{path} cannot be opened: {why}"
         raise StackError("journal", problem, hint="check its folder, or move it away") from exc
     if version not in (0, JOURNAL_VERSION):
         await engine.dispose()
@@ -176,12 +182,39 @@ async def open_engine(path: Path) -> AsyncEngine:
     return engine
 
 
+@asynccontextmanager
+async def _alone_in(folder: Path) -> AsyncIterator[None]:
+    """Hold the folder's lock, so that programs that start together prepare one after the other.
+
+    SQLite itself does not wait when two connections turn a new file to WAL: one of them fails.
+
+    Raises:
+        OSError: If the folder is not there.
+        TimeoutError: If another program does not let go of it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        async with asyncio.timeout(_BUSY_TIMEOUT_S):
+            while not _try_lock(descriptor):  # noqa: ASYNC110 - another program's lock: no event
+                await asyncio.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 async def _prepare(engine: AsyncEngine) -> int:
     """Make the table where there is none, and return the version found, 0 for a new file."""
     async with engine.connect() as opened:
         connection = await opened.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(text("PRAGMA journal_mode=WAL"))
-        # Programs start at the same time: only one of them may find the file new.
         await connection.execute(text("BEGIN IMMEDIATE"))
         version: int = (await connection.execute(text("PRAGMA user_version"))).scalar_one()
         if version == 0:
