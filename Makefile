@@ -42,6 +42,7 @@ check: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Lint,
 .PHONY: bench
 bench: setup test-programs ## Measure; prints the figures.
 	@for measure in benchmarks/*.py; do echo "== $$measure"; $(BIN)/python "$$measure"; done
+	@echo "== benchmarks/load.py --codec PCMU"; $(BIN)/python benchmarks/load.py --codec PCMU
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/python $(STAMPS)/command ## Feed nonsense to every parser of what strangers send, a minute each.
