@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 export DEBIAN_FRONTEND := noninteractive
 
 # Programs that only tests need, as command:package.
-TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio
+TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio openssl:openssl
 
 .PHONY: help
 help: ## Show this list.
