@@ -11,6 +11,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 export DEBIAN_FRONTEND := noninteractive
+# Fresh machines run unattended upgrades: wait for them instead of failing.
+APT := apt-get -o DPkg::Lock::Timeout=240
 
 # Programs that only tests need, as command:package.
 TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio openssl:openssl
@@ -65,7 +67,7 @@ $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "talkbutton needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	    if [ "$$(id -u)" = 0 ]; then apt-get install --yes python3-venv || { apt-get update && apt-get install --yes python3-venv; }; \
+	    if [ "$$(id -u)" = 0 ]; then $(APT) install --yes python3-venv || { $(APT) update && $(APT) install --yes python3-venv; }; \
 	    else echo "run: sudo apt-get install python3-venv" >&2; exit 1; fi; }
 	$(PYTHON) -m venv .venv
 
@@ -95,6 +97,6 @@ test-programs:
 	    command -v "$${pair%%:*}" > /dev/null || missing="$$missing $${pair##*:}"; done; \
 	[ -z "$$missing" ] || { \
 	    if [ "$$(id -u)" = 0 ]; then \
-	        apt-get install --yes --no-install-recommends $$missing || \
-	        { apt-get update && apt-get install --yes --no-install-recommends $$missing; }; \
+	        $(APT) install --yes --no-install-recommends $$missing || \
+	        { $(APT) update && $(APT) install --yes --no-install-recommends $$missing; }; \
 	    else echo "the tests need$$missing; run: sudo apt-get install$$missing" >&2; exit 1; fi; }

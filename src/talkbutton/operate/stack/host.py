@@ -39,7 +39,9 @@ FLOORS: Mapping[str, tuple[int, ...]] = {
 """Oldest version of each telephony program that is used."""
 
 _TOOLS = {"bwrap": "bubblewrap", "mmdebstrap": "mmdebstrap"}
-_APT_TIMEOUT_S = 300
+_APT_TIMEOUT_S = 600
+_APT_WAIT = ["-o", "DPkg::Lock::Timeout=240"]
+"""Fresh machines run unattended upgrades: wait for them instead of failing."""
 _PROBE_TIMEOUT_S = 10
 
 
@@ -122,10 +124,10 @@ def ensure_tools(suite: Suite, *, is_root: bool) -> None:
 
 
 def _apt_install(packages: list[str]) -> None:
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    install = ["apt-get", *_APT_WAIT, "install", "--yes", "--no-install-recommends", *packages]
     done = _run(install, timeout_s=_APT_TIMEOUT_S)
     if done.returncode:  # the package lists may be missing or old
-        _run(["apt-get", "update"], timeout_s=_APT_TIMEOUT_S)
+        _run(["apt-get", *_APT_WAIT, "update"], timeout_s=_APT_TIMEOUT_S)
         done = _run(install, timeout_s=_APT_TIMEOUT_S)
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
