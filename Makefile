@@ -15,7 +15,8 @@ export DEBIAN_FRONTEND := noninteractive
 APT := apt-get -o DPkg::Lock::Timeout=240
 
 # Programs that only tests need, as command:package.
-TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio openssl:openssl
+TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio openssl:openssl \
+    redis-server:redis-server sipp:sip-tester nft:nftables ip:iproute2
 
 .PHONY: help
 help: ## Show this list.

@@ -2,7 +2,9 @@
 
 import pytest
 
-CATEGORIES = frozenset({"core", "shell", "edge", "cli", "golden", "live", "e2e"})
+CATEGORIES = frozenset(
+    {"core", "shell", "edge", "cli", "golden", "live", "netns", "security", "e2e"}
+)
 
 
 @pytest.fixture

@@ -52,8 +52,10 @@ SETTINGS = Settings(
 SECRETS = EdgeSecrets(
     grant_key=SecretStr("g" * 32),
     ticket_key=SecretStr("t" * 32),
+    challenge_key=SecretStr("c" * 32),
     turn_secret=SecretStr("u" * 32),
     janus_api_secret=SecretStr("j" * 32),
+    janus_token_secret=SecretStr("k" * 32),
 )
 
 _WAIT_MAX_S = 5.0

@@ -14,6 +14,7 @@ from talkbutton.edge.presence import Presence
 from talkbutton.rules.admission import SpentGrants
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
+from talkbutton.runtime.ledger import Ledger, MemoryLedger
 from talkbutton.settings.model import EdgeSecrets, Settings
 
 __all__ = ["Context", "EdgeContext", "peer_address"]
@@ -32,6 +33,7 @@ class EdgeContext:
         presence: Who is alive.
         media_address: Address that browsers send media to, resolved.
         spent: The grants that were used.
+        ledger: Who holds what: limits, leases, budgets, single use.
         wall_clock: Unix seconds.
         random_bytes: Returns so many random bytes.
     """
@@ -44,6 +46,7 @@ class EdgeContext:
     presence: Presence
     media_address: str
     spent: SpentGrants = field(default_factory=SpentGrants)
+    ledger: Ledger = field(default_factory=MemoryLedger)
     wall_clock: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
 

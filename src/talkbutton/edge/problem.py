@@ -34,6 +34,20 @@ _STATUSES: dict[RefusalCode, int] = {
     "gateway_unavailable": 503,
     "line_unavailable": 503,
     "bot_unavailable": 503,
+    "limits_unavailable": 503,
+    "maintenance": 503,
+    "outside_hours": 503,
+    "consent_missing": 422,
+    "challenge_needed": 401,
+    "challenge_failed": 403,
+    "address_calls": 429,
+    "address_calls_per_hour": 429,
+    "address_sessions": 429,
+    "site_calls": 429,
+    "site_sessions": 429,
+    "all_calls": 429,
+    "all_sessions": 429,
+    "budget_spent": 429,
 }
 
 ProblemCode = (
@@ -95,7 +109,9 @@ def problem_response(
 def refused_response(refused: Refused) -> JSONResponse:
     """Return the answer to a visitor who may not start a call."""
     status = _STATUSES[refused.code]
-    retry_after_s = _RETRY_AFTER_S if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    retry_after_s = refused.retry_after_s
+    if retry_after_s is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        retry_after_s = _RETRY_AFTER_S
     return problem_response(status, refused.code, refused.detail, retry_after_s=retry_after_s)
 
 

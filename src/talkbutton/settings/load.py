@@ -30,6 +30,8 @@ ENVIRONMENT_PREFIX = "TALKBUTTON_"
 """``TALKBUTTON_EDGE__PORT=8081`` stands for ``edge.port = 8081``."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
+_CALLS_ON_THIS_MACHINE = 100
+"""An hour: only this machine's owner can press a button whose page lives on loopback."""
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -121,9 +123,14 @@ def _derive(document: dict[str, Any]) -> None:
     if not isinstance(url, str) or not isinstance(sites, dict):
         return
     origins = dict.fromkeys([url, url.replace("//127.0.0.1", "//localhost")])
+    is_private = url.startswith(("http://127.0.0.1:", "http://localhost:"))
     for site in sites.values():
-        if isinstance(site, dict):
-            site.setdefault("allowed_origins", list(origins))
+        if not isinstance(site, dict):
+            continue
+        site.setdefault("allowed_origins", list(origins))
+        limits = site.setdefault("limits", {})
+        if is_private and isinstance(limits, dict):
+            limits.setdefault("calls_per_address_and_hour", _CALLS_ON_THIS_MACHINE)
 
 
 def _environment_value(keys: list[str], text: str) -> Any:

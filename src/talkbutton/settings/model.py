@@ -7,7 +7,19 @@ part's configuration is rendered from the two; see ``talkbutton.rules.render``.
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
+
+from talkbutton.settings.blocks import Address, Block, Extension, Name, Network, Port, PortRange
+from talkbutton.settings.protection import (
+    BudgetSettings,
+    ChallengeSettings,
+    ConsentSettings,
+    HoursSettings,
+    LimitsSettings,
+    Sentence,
+    SiteLimits,
+)
+from talkbutton.settings.secrets import BridgeSecrets, EdgeSecrets, KeeperSecrets, Secrets
 
 __all__ = [
     "SETTINGS_VERSION",
@@ -15,14 +27,20 @@ __all__ = [
     "BotSettings",
     "BridgeSecrets",
     "BridgeSettings",
+    "BudgetSettings",
+    "ChallengeSettings",
+    "ConsentSettings",
     "EdgeSecrets",
     "EdgeSettings",
+    "HoursSettings",
     "JanusSettings",
     "KeeperSecrets",
+    "LimitsSettings",
     "NetworkSettings",
     "PortRange",
     "Secrets",
     "Settings",
+    "SiteLimits",
     "SiteSettings",
     "SpeechSettings",
     "TurnSettings",
@@ -32,41 +50,8 @@ __all__ = [
 SETTINGS_VERSION = 1
 """The version that this program reads and writes."""
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
-Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
-Extension = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}$")]
-Secret = Annotated[SecretStr, Field(min_length=32, max_length=90)]
-"""Long enough for HS256; short enough for the buffer into which Janus copies the SIP password."""
 
-
-class _Block(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True
-    )
-
-
-class PortRange(_Block):
-    """UDP ports of one part, both ends included."""
-
-    first: Port
-    """First port."""
-
-    last: Port
-    """Last port, inclusive."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.first > self.last:
-            raise ValueError(f"first {self.first} is above last {self.last}")
-        return self
-
-    def overlaps(self, other: "PortRange") -> bool:
-        """Return whether the two ranges share a port."""
-        return self.first <= other.last and other.first <= self.last
-
-
-class NetworkSettings(_Block):
+class NetworkSettings(Block):
     """Where the parts are, as addresses."""
 
     media_address: Address | Literal["auto"] = "auto"
@@ -81,7 +66,7 @@ class NetworkSettings(_Block):
     """Where everything private listens: the Janus API, Asterisk's SIP, ARI and RTP, the bridge."""
 
 
-class EdgeSettings(_Block):
+class EdgeSettings(Block):
     """The public HTTP and WebSocket server."""
 
     listen_address: Address = "127.0.0.1"
@@ -99,8 +84,31 @@ class EdgeSettings(_Block):
     grant_ttl_s: Annotated[int, Field(ge=30, le=120)] = 60
     """Seconds a grant may wait before it starts its call."""
 
+    grant_prefix_v4_bits: Annotated[int, Field(ge=8, le=32)] = 24
+    """A grant is good from its IPv4 address's network of so many bits: phones change addresses."""
 
-class SiteSettings(_Block):
+    grant_prefix_v6_bits: Annotated[int, Field(ge=16, le=128)] = 56
+    """The same for IPv6."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Addresses or networks of reverse proxies whose ``Forwarded`` or ``X-Forwarded-For`` is
+    believed. Nobody else's is."""
+
+    tls_certificate: str | None = None
+    """PEM file with the certificate chain for https, relative to the settings file. Not needed
+    behind a reverse proxy."""
+
+    tls_key: str | None = None
+    """PEM file with the certificate's private key."""
+
+    sockets_max: Annotated[int, Field(ge=10, le=100_000)] = 2_000
+    """Connections at once, of all kinds."""
+
+    sockets_per_address_max: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Connections at once from one address."""
+
+
+class SiteSettings(Block):
     """One website that may show the button."""
 
     allowed_origins: tuple[str, ...] = ("http://127.0.0.1:8080", "http://localhost:8080")
@@ -115,8 +123,17 @@ class SiteSettings(_Block):
     ice_transport_policy: Literal["all", "relay"] = "all"
     """``relay`` sends all media through TURN."""
 
+    maintenance: Sentence | None = None
+    """While set, nobody can call, and the button says this."""
 
-class TurnSettings(_Block):
+    limits: SiteLimits = SiteLimits()
+    budget: BudgetSettings = BudgetSettings()
+    challenge: ChallengeSettings = ChallengeSettings()
+    hours: HoursSettings = HoursSettings()
+    consent: ConsentSettings = ConsentSettings()
+
+
+class TurnSettings(Block):
     """coturn, and the credentials minted for it."""
 
     listen_address: Address | Literal["auto"] = "auto"
@@ -152,7 +169,7 @@ class TurnSettings(_Block):
     """Allocations in all."""
 
 
-class JanusSettings(_Block):
+class JanusSettings(Block):
     """The Janus WebRTC gateway with its SIP plugin."""
 
     api_port: Port = 8188
@@ -165,7 +182,7 @@ class JanusSettings(_Block):
     """UDP ports for media between Janus and Asterisk, on ``network.private_address``."""
 
 
-class AsteriskSettings(_Block):
+class AsteriskSettings(Block):
     """The PBX: one restricted context that reaches the bot and nothing else."""
 
     sip_port: Port = 5060
@@ -178,7 +195,7 @@ class AsteriskSettings(_Block):
     """UDP ports of all RTP that Asterisk sends and receives; four for each call."""
 
 
-class BridgeSettings(_Block):
+class BridgeSettings(Block):
     """VoiceBridge: media between Asterisk and the bot."""
 
     rtp_ports: PortRange = PortRange(first=16_000, last=17_999)
@@ -203,7 +220,7 @@ class BridgeSettings(_Block):
         return self
 
 
-class BotSettings(_Block):
+class BotSettings(Block):
     """What talks with the visitor."""
 
     kind: Literal["local", "echo"] = "local"
@@ -240,7 +257,7 @@ class BotSettings(_Block):
     """Silence that ends the visitor's turn."""
 
 
-class SpeechSettings(_Block):
+class SpeechSettings(Block):
     """The models that hear and speak, in processes of their own."""
 
     transcriber_threads: Annotated[int, Field(ge=1, le=16)] = 1
@@ -250,7 +267,7 @@ class SpeechSettings(_Block):
     """CPU threads for one synthesis."""
 
 
-class Settings(_Block):
+class Settings(Block):
     """Everything one deployment needs; Janus, coturn and Asterisk are rendered from it."""
 
     version: Literal[1]
@@ -258,7 +275,10 @@ class Settings(_Block):
 
     network: NetworkSettings = NetworkSettings()
     edge: EdgeSettings = EdgeSettings()
-    sites: Annotated[dict[Name, SiteSettings], Field(min_length=1)] = {"default": SiteSettings()}
+    limits: LimitsSettings = LimitsSettings()
+    sites: Annotated[dict[Name, SiteSettings], Field(min_length=1)] = {  # noqa: RUF012 - frozen
+        "default": SiteSettings()
+    }
     turn: TurnSettings = TurnSettings()
     janus: JanusSettings = JanusSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
@@ -297,54 +317,6 @@ class Settings(_Block):
                 "the Janus API, SIP and ARI must not be reachable from outside"
             )
         return self
-
-
-class Secrets(_Block):
-    """What no log, page, process list or commit may show. Each part is given only its own."""
-
-    grant_key: Secret
-    """Signs visitors' grants. Edge only."""
-
-    ticket_key: Secret
-    """Signs the ticket that a call carries to the bridge. Edge and bridge."""
-
-    turn_secret: Secret
-    """coturn's ``static-auth-secret``. Edge and coturn."""
-
-    janus_api_secret: Secret
-    """Asked for by Janus on every request. Edge, keeper and Janus."""
-
-    janus_admin_secret: Secret
-    """Janus's admin API, which stays closed. Janus only."""
-
-    sip_password: Secret
-    """Of the one SIP identity that Janus calls with. Keeper and Asterisk."""
-
-    ari_password: Secret
-    """Of the bridge's ARI user. Bridge and Asterisk."""
-
-
-class EdgeSecrets(_Block):
-    """What ``talkbutton edge`` may know."""
-
-    grant_key: Secret
-    ticket_key: Secret
-    turn_secret: Secret
-    janus_api_secret: Secret
-
-
-class KeeperSecrets(_Block):
-    """What ``talkbutton keeper`` may know."""
-
-    janus_api_secret: Secret
-    sip_password: Secret
-
-
-class BridgeSecrets(_Block):
-    """What ``talkbutton bridge`` may know."""
-
-    ari_password: Secret
-    ticket_key: Secret
 
 
 def loopback_or_private(address: str) -> bool:

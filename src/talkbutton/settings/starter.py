@@ -78,7 +78,8 @@ def _write_missing(path: Path) -> list[Path]:
         _write_sample(knowledge)
         written.append(knowledge)
     if not secrets_path(path).exists():
-        made = {name: secrets.token_hex(_SECRET_BYTES) for name in Secrets.model_fields}
+        needed = [name for name, one in Secrets.model_fields.items() if one.is_required()]
+        made = {name: secrets.token_hex(_SECRET_BYTES) for name in needed}
         heading = "# Secrets of talkbutton. Show them to nobody; keep this file's mode at 600.\n\n"
         _write_new(secrets_path(path), heading + encode_toml(made), mode=0o600)
         written.append(secrets_path(path))

@@ -150,7 +150,11 @@ def _write_part(
     document = encode_toml(settings.model_dump(mode="json", exclude_none=True))
     _write(places.part_settings(part.name), document, _SECRET_FILE, identity)
     if model := _SECRETS_OF.get(part.name):
-        own = {name: getattr(secrets, name).get_secret_value() for name in model.model_fields}
+        own = {
+            name: secret.get_secret_value()
+            for name in model.model_fields
+            if (secret := getattr(secrets, name)) is not None
+        }
         _write(places.part_secrets(part.name), encode_toml(own), _SECRET_FILE, identity)
 
 
