@@ -69,7 +69,7 @@ def test_a_cut_token_is_malformed() -> None:
 
 
 def test_a_token_without_signature_is_malformed() -> None:
-    assert refusal(verify(jwt.encode(CLAIMS, None, algorithm="none"))) == "grant_malformed"
+    assert refusal(verify(jwt.encode(CLAIMS, "", algorithm="none"))) == "grant_malformed"
 
 
 @pytest.mark.parametrize(
