@@ -1,14 +1,17 @@
 """``talkbutton config``: look at the settings, and at what is rendered from them."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from talkbutton.cli.options import DEFAULT_SETTINGS, SettingsFile, told_plainly
+from talkbutton.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, told_plainly
 from talkbutton.errors import StackError
 from talkbutton.operate.stack.prepare import settings_in_force
+from talkbutton.rules.admission.exposure import exposure
 from talkbutton.rules.render import Places, render_all
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
 from talkbutton.settings.model import Settings
@@ -43,6 +46,32 @@ def render(
     with told_plainly():
         loaded = settings_in_force(load_settings(settings, os.environ), settings.absolute().parent)
         _write(loaded, settings, out)
+
+
+@config_app.command("exposure")
+def exposure_command(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    addresses: Annotated[
+        int, typer.Option("--addresses", help="How many addresses the attacker has.", min=1)
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an attacker could cost each site at these limits, in the worst case.
+
+    Examples: `talkbutton config exposure`, `talkbutton config exposure --addresses 1 --json`
+    """
+    with told_plainly():
+        loaded = load_settings(settings, os.environ)
+    found = {site: exposure(loaded, site, addresses=addresses) for site in loaded.sites}
+    if as_json:
+        typer.echo(json.dumps({site: asdict(one) for site, one in found.items()}, indent=2))
+        return
+    for site, one in found.items():
+        typer.echo(
+            f"{site}: {addresses} addresses get {one.minutes_per_hour:g} minutes of calls an hour, "
+            f"{one.minutes_per_day:g} a day"
+            + (f" for {one.money_per_day:.2f}" if one.money_per_day else "")
+        )
 
 
 @config_app.command()
