@@ -16,7 +16,7 @@ APT := apt-get -o DPkg::Lock::Timeout=240
 
 # Programs that only tests need, as command:package.
 TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio openssl:openssl \
-    redis-server:redis-server sipp:sip-tester nft:nftables ip:iproute2
+    redis-server:redis-server sipp:sip-tester nft:nftables ip:iproute2 sysctl:procps
 
 .PHONY: help
 help: ## Show this list.

@@ -11,6 +11,7 @@ import typer
 import talkbutton
 from talkbutton.cli.call_commands import calls_app
 from talkbutton.cli.config_commands import config_app
+from talkbutton.cli.natlab_commands import natlab_app
 from talkbutton.cli.part_commands import add_part_commands
 from talkbutton.cli.stack_commands import add_stack_commands
 
@@ -54,6 +55,7 @@ def _root(
 add_stack_commands(app)
 app.add_typer(calls_app, name="calls")
 app.add_typer(config_app, name="config")
+app.add_typer(natlab_app, name="natlab")
 add_part_commands(app)
 
 
