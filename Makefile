@@ -44,8 +44,12 @@ check: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Lint,
 
 .PHONY: bench
 bench: setup test-programs ## Measure; prints the figures.
-	@for measure in benchmarks/*.py; do echo "== $$measure"; $(BIN)/python "$$measure"; done
+	@for measure in $(filter-out benchmarks/networks.py,$(wildcard benchmarks/*.py)); do echo "== $$measure"; $(BIN)/python "$$measure"; done
 	@echo "== benchmarks/load.py --codec PCMU"; $(BIN)/python benchmarks/load.py --codec PCMU
+
+.PHONY: natlab
+natlab: setup test-programs ## Call from every network that a visitor may sit in; prints a table.
+	@$(BIN)/python benchmarks/networks.py
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/python $(STAMPS)/command ## Feed nonsense to every parser of what strangers send, a minute each.

@@ -84,7 +84,6 @@ def launch_chromium(
     answers_prompt: bool = True,
     secure_origins: Sequence[str] = (),
     flags: Sequence[str] = (),
-    program: Path | str = CHROMIUM,
 ) -> Iterator[Browser]:
     """Run headless Chromium with a fake microphone.
 
@@ -97,7 +96,6 @@ def launch_chromium(
             ``permissions=["microphone"]``, and a page without it is refused.
         secure_origins: Plain-http origins, such as ``http://192.0.2.2:8080``, to treat as secure.
         flags: More command line flags.
-        program: What to start; a script may start Chromium in a network namespace.
     """
     arguments = [
         "--autoplay-policy=no-user-gesture-required",
@@ -120,7 +118,7 @@ def launch_chromium(
         arguments.append(f"--unsafely-treat-insecure-origin-as-secure={','.join(secure_origins)}")
     with _playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=arguments, chromium_sandbox=os.geteuid() != 0
+            executable_path=CHROMIUM, args=arguments, chromium_sandbox=os.geteuid() != 0
         )
         try:
             yield browser

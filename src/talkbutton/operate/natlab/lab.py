@@ -7,6 +7,7 @@ Names begin with ``tblab`` and the process id of whoever built them. What a kill
 behind is removed by the next one. It needs root, iproute2 and nftables.
 """
 
+import ctypes
 import os
 import re
 import shutil
@@ -30,6 +31,8 @@ _STOP_DEADLINE_S = 5
 _TOOLS = {"ip": "iproute2", "nft": "nftables", "sysctl": "procps"}
 _NAME = re.compile(r"tblab(\d+)-[a-z0-9]+")
 _NETNS = Path("/var/run/netns")
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
 
 
 @dataclass
@@ -55,6 +58,23 @@ class Lab:
     def inside(self, role: str, command: Sequence[str]) -> list[str]:
         """Return the command line that runs ``command`` in a namespace."""
         return ["ip", "netns", "exec", self.namespace(role), *command]
+
+    @contextmanager
+    def entered(self, role: str) -> Iterator[None]:
+        """Let this thread, and what it starts, be in a namespace; sockets stay where they were.
+
+        Raises:
+            StackError: If the namespace cannot be entered.
+        """
+        with (
+            Path("/proc/thread-self/ns/net").open("rb") as before,
+            (_NETNS / self.namespace(role)).open("rb") as wanted,
+        ):
+            _set_namespace(wanted.fileno())
+            try:
+                yield
+            finally:
+                _set_namespace(before.fileno())
 
     def popen(self, role: str, command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
         """Start a process in a namespace; it is ended with the laboratory."""
@@ -102,6 +122,16 @@ def leftovers() -> list[str]:
 def clear_leftovers() -> None:
     """Remove what killed laboratories left, processes in them included."""
     _remove(leftovers())
+
+
+def _set_namespace(descriptor: int) -> None:
+    # os.setns comes with Python 3.12.
+    if _LIBC.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise StackError(
+            "natlab",
+            f"a namespace cannot be entered: {os.strerror(ctypes.get_errno())}",
+            hint="run it with sudo",
+        )
 
 
 def _check_machine() -> None:
