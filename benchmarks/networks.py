@@ -36,7 +36,7 @@ def row(network: Network, browser: BrowserName, found: LabCall | str) -> str:
     heard_by_bot = "yes" if "opening hours" in found.visitor_heard.lower() else "no"
     heard_by_visitor = "yes" if "monday to saturday" in found.bot_heard else "no"
     to_audio = "" if found.click_to_audio_ms is None else f"{found.click_to_audio_ms:.0f}"
-    round_trip = found.stats.get("round_trip_ms")
+    round_trip = found.stats.get("rtt_ms")
     return (
         f"| {network.name} | {browser} | yes | {found.path} | {to_audio} | {round_trip} | "
         f"{heard_by_bot} | {heard_by_visitor} |"
