@@ -154,8 +154,14 @@ async def test_grant_from_another_origin(rig: EdgeRig, origin: str | None) -> No
 
 
 async def test_grant_from_another_address(rig: EdgeRig) -> None:
-    claims = jwt.decode(await rig.token(), options={"verify_signature": False})
-    token = jwt.encode({**claims, "net": "203.0.113.0/24"}, "g" * 32, algorithm="HS256")
+    given = await rig.token()
+    claims = jwt.decode(given, options={"verify_signature": False})
+    token = jwt.encode(
+        {**claims, "net": "203.0.113.0/24"},
+        "g" * 32,
+        algorithm="HS256",
+        headers=jwt.get_unverified_header(given),
+    )
     async with rig.visitor() as visitor:
         await visitor.say("start", token=token)
         assert await refusal(visitor) == ("grant_address", 4001)

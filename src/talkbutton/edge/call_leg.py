@@ -35,12 +35,20 @@ class CallLeg:
         context: The rooms below.
         grant: What the visitor may do.
         report: Takes what happens.
+        confirm_media: Called when sound has come from the visitor.
     """
 
-    def __init__(self, context: EdgeContext, grant: Grant, report: Callable[[Input], None]) -> None:
+    def __init__(
+        self,
+        context: EdgeContext,
+        grant: Grant,
+        report: Callable[[Input], None],
+        confirm_media: Callable[[], None],
+    ) -> None:
         self._context = context
         self._grant = grant
         self._report = report
+        self._confirm_media = confirm_media
         self._candidates: asyncio.Queue[janus.Candidate | None] = asyncio.Queue()
 
     async def carry(self, offer_sdp: str) -> None:
@@ -75,6 +83,8 @@ class CallLeg:
 
     async def _listen_to(self, call: GatewayCall) -> None:
         async for news in call.events():
+            if isinstance(news, janus.MediaHeard):
+                self._confirm_media()
             heard = translate_news(news, self._context.presence)
             if heard is not None:
                 self._report(heard)
