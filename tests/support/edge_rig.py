@@ -22,6 +22,7 @@ from talkbutton.edge.app import create_app
 from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
+from talkbutton.edge.tls import Certificate
 from talkbutton.protocols.janus import CallNews, Candidate, HungUp, Lost
 from talkbutton.runtime.bus import BusMessage, LocalBus
 from talkbutton.runtime.journal import Journal, JournalReader
@@ -30,6 +31,7 @@ from talkbutton.settings.model import (
     EdgeSecrets,
     EdgeSettings,
     Settings,
+    SiteLimits,
     SiteSettings,
 )
 
@@ -38,14 +40,20 @@ __all__ = ["OFFER", "ORIGIN", "EdgeRig", "FakeCall", "FakeGateway", "Visitor", "
 ORIGIN = "https://shop.example"
 OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
 
+AMPLE = SiteLimits(sessions_per_address_and_minute=6_000)
+"""Tests are one address and in a hurry."""
+
 SETTINGS = Settings(
     version=1,
     edge=EdgeSettings(listen_address="0.0.0.0", public_url="https://talk.example"),
     asterisk=AsteriskSettings(sip_port=23_060),
     sites={
-        "default": SiteSettings(allowed_origins=(ORIGIN,), call_duration_max_s=120),
+        "default": SiteSettings(allowed_origins=(ORIGIN,), call_duration_max_s=120, limits=AMPLE),
         "relayed": SiteSettings(
-            allowed_origins=(ORIGIN,), extension="7001", ice_transport_policy="relay"
+            allowed_origins=(ORIGIN,),
+            extension="7001",
+            ice_transport_policy="relay",
+            limits=AMPLE,
         ),
     },
 )
@@ -181,11 +189,14 @@ class EdgeRig:
         return str((await self.ask()).json()["token"])
 
     @asynccontextmanager
-    async def visitor(self, *, origin: str | None = ORIGIN) -> AsyncIterator[Visitor]:
+    async def visitor(
+        self, *, origin: str | None = ORIGIN, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Visitor]:
         async with connect(
             f"ws://127.0.0.1:{self.port}/v1/signaling",
             origin=None if origin is None else Origin(origin),
             subprotocols=[Subprotocol("talkbutton.v1")],
+            additional_headers=headers,
             compression=None,
         ) as socket:
             yield Visitor(socket)
@@ -224,6 +235,7 @@ async def running_edge(
     settings: Settings = SETTINGS,
     site_dir: Path | None = None,
     widget: Path | None = None,
+    certificate: Certificate | None = None,
 ) -> AsyncIterator[EdgeRig]:
     """Run an edge on a free port, with everything it needs alive."""
     journal = Journal(folder / "journal.sqlite", program="edge")
@@ -253,11 +265,16 @@ async def running_edge(
     port = int(listener.getsockname()[1])
     try:
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            httpx.AsyncClient(
+                base_url=f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}",
+                trust_env=False,
+                verify=False,  # noqa: S501 - the test's own certificate
+            ) as http,
             asyncio.TaskGroup() as tasks,
         ):
             rig = EdgeRig(port, gateway, folder / "journal.sqlite", bridge, http)
-            works = (presence.run(), journal.run(), serve(app, listener))
+            serving = serve(app, listener, edge=settings.edge, certificate=certificate)
+            works = (presence.run(), journal.run(), serving)
             running = [tasks.create_task(work) for work in works]
             await rig.until_ready_code("gateway_unavailable")
             rig.beat()
