@@ -28,6 +28,8 @@ _log = logging.getLogger("talkbutton.edge")
 _BACKLOG = 2_048
 _ACCEPT_PAUSE_S = 0.1
 _HANDSHAKE_DEADLINE_S = 10.0
+_TLS_CLOSE_DEADLINE_S = 1.0
+_KERNEL_BUFFER_BYTES = 65_536
 _PING_INTERVAL_S = 10.0
 _PING_TIMEOUT_S = 10.0
 _STOP_DEADLINE_S = 3
@@ -43,6 +45,9 @@ def listen(address: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_DEADLINE_MS)
+    # Connections inherit these. Left alone, the kernel keeps megabytes for each who does not read.
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        listener.setsockopt(socket.SOL_SOCKET, option, _KERNEL_BUFFER_BYTES)
     try:
         listener.bind((address, port))
     except OSError as exc:
@@ -111,12 +116,14 @@ class _Server(uvicorn.Server):
 
     async def _welcome(self, connection: socket.socket, leave: Callable[[], None]) -> None:
         """Shake hands, and hand the connection over to its protocol."""
+        is_tls = self._context is not None
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 partial(self._protocol, leave),
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=None if self._context is None else _HANDSHAKE_DEADLINE_S,
+                ssl_handshake_timeout=_HANDSHAKE_DEADLINE_S if is_tls else None,
+                ssl_shutdown_timeout=_TLS_CLOSE_DEADLINE_S if is_tls else None,
             )
         except OSError:  # a TLS error is one, a timeout too
             leave()
