@@ -23,8 +23,8 @@ help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: setup ## Install and start everything, print one URL; Ctrl-C stops it.
-	@exec $(BIN)/talkbutton up
+demo: setup ## Install and start everything, print one URL; Ctrl-C stops it. HTTPS=1 for the local network.
+	@exec $(BIN)/talkbutton up $(if $(HTTPS),--https)
 
 .PHONY: setup
 setup: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Install everything once; skipped when done.

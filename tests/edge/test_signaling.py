@@ -10,6 +10,7 @@ from websockets.typing import Origin
 from support.edge_rig import OFFER, ORIGIN, EdgeRig, Visitor
 from talkbutton.errors import ConnectionLost, JanusError
 from talkbutton.protocols.janus import Answered, HungUp, IceConnected, Lost, MediaSilent, Ringing
+from talkbutton.protocols.signaling import parse_offer
 from talkbutton.protocols.ticket import TICKET_HEADER, Ticket, verify_ticket
 from talkbutton.runtime.bus import BusMessage
 
@@ -86,7 +87,7 @@ async def test_the_call_goes_where_the_settings_say(rig: EdgeRig) -> None:
         headers = asked.pop("headers")
         assert asked == {
             "call_id": asked["call_id"],
-            "offer_sdp": OFFER,
+            "offer_sdp": parse_offer(OFFER).sdp,
             "uri": "sip:7000@127.0.0.1:23060",
             "master_id": 5,
             "username": "sip:talkbutton@x",

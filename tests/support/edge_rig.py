@@ -22,6 +22,7 @@ from talkbutton.edge.app import create_app
 from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
+from talkbutton.edge.tls import Certificate
 from talkbutton.protocols.janus import CallNews, Candidate, HungUp, Lost
 from talkbutton.runtime.bus import BusMessage, LocalBus
 from talkbutton.runtime.journal import Journal, JournalReader
@@ -54,7 +55,7 @@ OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
 PLENTY = SiteLimits(
     calls_per_address=100,
     calls_per_address_and_hour=1_000,
-    sessions_per_address_and_minute=1_000,
+    sessions_per_address_and_minute=6_000,
 )
 """For tests of something else than limits: all their visitors have one address."""
 
@@ -205,11 +206,14 @@ class EdgeRig:
         return str((await self.ask()).json()["token"])
 
     @asynccontextmanager
-    async def visitor(self, *, origin: str | None = ORIGIN) -> AsyncIterator[Visitor]:
+    async def visitor(
+        self, *, origin: str | None = ORIGIN, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Visitor]:
         async with connect(
             f"ws://127.0.0.1:{self.port}/v1/signaling",
             origin=None if origin is None else Origin(origin),
             subprotocols=[Subprotocol("talkbutton.v1")],
+            additional_headers=headers,
             compression=None,
         ) as socket:
             yield Visitor(socket)
@@ -250,6 +254,7 @@ async def running_edge(
     ledger: Ledger | None = None,
     site_dir: Path | None = None,
     widget: Path | None = None,
+    certificate: Certificate | None = None,
 ) -> AsyncIterator[EdgeRig]:
     """Run an edge on a free port, with everything it needs alive."""
     journal = Journal(folder / "journal.sqlite", program="edge")
@@ -282,11 +287,16 @@ async def running_edge(
     port = int(listener.getsockname()[1])
     try:
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            httpx.AsyncClient(
+                base_url=f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}",
+                trust_env=False,
+                verify=False,  # noqa: S501 - the test's own certificate
+            ) as http,
             asyncio.TaskGroup() as tasks,
         ):
             rig = EdgeRig(port, gateway, folder / "journal.sqlite", bridge, http, ledger)
-            works = (presence.run(), journal.run(), serve(app, listener))
+            serving = serve(app, listener, edge=settings.edge, certificate=certificate)
+            works = (presence.run(), journal.run(), serving)
             running = [tasks.create_task(work) for work in works]
             await rig.until_ready_code("gateway_unavailable")
             rig.beat()

@@ -12,7 +12,7 @@ from talkbutton.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, told_
 from talkbutton.errors import StackError
 from talkbutton.operate.stack.prepare import settings_in_force
 from talkbutton.rules.admission.exposure import exposure
-from talkbutton.rules.render import Places, render_all
+from talkbutton.rules.render import Front, Places, render_all, render_front
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
 from talkbutton.settings.model import Settings
 from talkbutton.settings.reference import settings_reference
@@ -81,6 +81,19 @@ def reference() -> None:
     Example: talkbutton config reference
     """
     typer.echo(settings_reference(), nl=False)
+
+
+@config_app.command()
+def front(
+    proxy: Annotated[Front, typer.Argument(help="Which proxy: caddy, nginx or haproxy.")],
+    settings: SettingsFile = DEFAULT_SETTINGS,
+) -> None:
+    """Print the configuration of a reverse proxy before the edge, for automatic certificates.
+
+    Example: talkbutton config front caddy > Caddyfile
+    """
+    with told_plainly():
+        typer.echo(render_front(proxy, load_settings(settings, os.environ)), nl=False)
 
 
 def _write(loaded: Settings, settings: Path, out: Path) -> None:

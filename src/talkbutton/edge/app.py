@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from talkbutton.edge import own_session, sessions, socket, status
 from talkbutton.edge.context import EdgeContext
+from talkbutton.edge.gate import Gate
 from talkbutton.edge.middleware import AnswerHeaders, BodyLimit, security_headers
 from talkbutton.edge.pages import SITE_DIR, find_widget, install_pages
 from talkbutton.edge.problem import PROBLEM_MEDIA_TYPE, install_problems
@@ -32,7 +33,8 @@ def create_app(
     """
     api = create_api(context)
     install_pages(api, site_dir=site_dir, widget=widget or find_widget())
-    return AnswerHeaders(BodyLimit(api), security_headers(context.settings.edge.public_url))
+    settings = context.settings
+    return AnswerHeaders(Gate(BodyLimit(api), settings), security_headers(settings.edge.public_url))
 
 
 class _Api(FastAPI):

@@ -4,19 +4,23 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from talkbutton.edge.ports import Gateway
 from talkbutton.edge.presence import Presence
+from talkbutton.protocols.forwarded import client_address, plain_address
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.runtime.ledger import Ledger
-from talkbutton.settings.model import EdgeSecrets, Settings
+from talkbutton.settings.model import EdgeSecrets, EdgeSettings, Settings
 
-__all__ = ["Context", "EdgeContext", "peer_address"]
+__all__ = ["Context", "EdgeContext", "address_of", "networks", "peer_address"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,24 @@ Context = Annotated[EdgeContext, Depends(_get_context)]
 
 
 def peer_address(connection: HTTPConnection) -> str:
-    """Return the IP address at the other end of the socket."""
-    assert connection.client is not None, "the server listens on TCP"
-    return connection.client.host
+    """Return the visitor's IP address: the socket's peer, or who a trusted proxy says it is."""
+    return address_of(connection.scope, _get_context(connection).settings.edge)
+
+
+def address_of(scope: Scope, edge: EdgeSettings) -> str:
+    """Return the visitor's IP address, of a request that the application has not seen yet."""
+    assert scope["client"] is not None, "the server listens on TCP"
+    peer = str(scope["client"][0])
+    if not edge.trusted_proxies:
+        return plain_address(peer)
+    header = edge.forwarded_header.encode("ascii")
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+    return client_address(
+        peer, values, header=edge.forwarded_header, trusted=networks(edge.trusted_proxies)
+    )
+
+
+@lru_cache(maxsize=8)
+def networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return networks as values."""
+    return tuple(ip_network(text) for text in texts)

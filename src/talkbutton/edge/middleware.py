@@ -48,9 +48,12 @@ def security_headers(public_url: str) -> dict[str, str]:
     """Return the headers that every answer carries unless it has its own."""
     headers = {
         "Content-Security-Policy": content_security_policy(public_url),
-        "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+        "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), display-capture=()",
         "Referrer-Policy": "strict-origin-when-cross-origin",
         "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
     if public_url.startswith("https:"):
         headers["Strict-Transport-Security"] = "max-age=31536000"

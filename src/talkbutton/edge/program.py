@@ -14,11 +14,12 @@ from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.gateway import JanusGateway
 from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
+from talkbutton.edge.tls import Certificate
 from talkbutton.errors import SettingsError
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.runtime.ledger import Ledger, make_ledger
-from talkbutton.settings.model import EdgeSecrets, Settings
+from talkbutton.settings.model import EdgeSecrets, EdgeSettings, Settings
 
 __all__ = ["run"]
 
@@ -42,6 +43,7 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             "is not resolved",
             hint="start the edge with `talkbutton up`, or set the address",
         )
+    certificate = _certificate(settings.edge)
     with listen(settings.edge.listen_address, settings.edge.port) as listener:
         async with (
             _opened(state_dir, f"edge-{settings.edge.port}") as (journal, bus),
@@ -55,7 +57,15 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             async with asyncio.TaskGroup() as tasks:
                 for work in (journal.run(), presence.run(), gateway.run()):
                     tasks.create_task(work)
-                await serve(create_app(context), listener)
+                await serve(
+                    create_app(context), listener, edge=settings.edge, certificate=certificate
+                )
+
+
+def _certificate(edge: EdgeSettings) -> Certificate | None:
+    if edge.tls_certificate is None or edge.tls_key is None:
+        return None
+    return Certificate(Path(edge.tls_certificate), Path(edge.tls_key))
 
 
 @asynccontextmanager

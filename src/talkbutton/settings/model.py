@@ -9,7 +9,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from talkbutton.settings.blocks import Address, Block, Extension, Name, Network, Port, PortRange
+from talkbutton.settings.blocks import (
+    Address,
+    Block,
+    Extension,
+    Name,
+    Network,
+    Origin,
+    Port,
+    PortRange,
+)
 from talkbutton.settings.protection import (
     BudgetSettings,
     ChallengeSettings,
@@ -94,6 +103,10 @@ class EdgeSettings(Block):
     """Addresses or networks of reverse proxies whose ``Forwarded`` or ``X-Forwarded-For`` is
     believed. Nobody else's is."""
 
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The header that those proxies write themselves. The other one is ignored, because a proxy
+    that does not know it passes on what a visitor wrote there."""
+
     tls_certificate: str | None = None
     """PEM file with the certificate chain for https, relative to the settings file. Not needed
     behind a reverse proxy."""
@@ -105,14 +118,29 @@ class EdgeSettings(Block):
     """Connections at once, of all kinds."""
 
     sockets_per_address_max: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Connections at once from one address."""
+    """Connections at once from one address; IPv6 counts by its /64. A call holds one."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("edge.tls_certificate and edge.tls_key go together")
+        if self.tls_certificate is not None and not self.public_url.startswith("https://"):
+            raise ValueError(
+                f"edge.tls_certificate is set, but edge.public_url {self.public_url} is not https"
+            )
+        return self
 
 
 class SiteSettings(Block):
     """One website that may show the button."""
 
-    allowed_origins: tuple[str, ...] = ("http://127.0.0.1:8080", "http://localhost:8080")
-    """Origins (scheme, host, port) of the pages that may start calls."""
+    allowed_origins: Annotated[tuple[Origin, ...], Field(max_length=1_000)] = (
+        "http://127.0.0.1:8080",
+        "http://localhost:8080",
+    )
+    """Origins (scheme, host, port) of the pages that may start calls. ``https://*.shop.example``
+    means all names below a domain of your own, one or more labels deep, not the domain itself.
+    Pages without an origin, or with ``null``, never may."""
 
     extension: Extension = "7000"
     """The extension that this site's visitors reach."""

@@ -118,6 +118,8 @@ def _explain(
             return "is missing", "add it"
         case "value_error":
             return f"cannot stand: {context['error']}", "change one of them"
+        case "refused":
+            return f"is {shown}, which {context['problem']}", context["hint"]
         case "string_too_short" | "string_too_long" | "too_short":
             return _length_problem(kind, context, shown)
         case _:

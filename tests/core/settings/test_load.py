@@ -257,3 +257,40 @@ def test_a_bad_secret_is_never_shown(tmp_path: Path) -> None:
     assert "sip_password" in told
     assert "hush" not in told
     assert "12345" not in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            '[sites.default]\nallowed_origins = ["https://*.com"]',
+            "which would allow strangers' websites; write a domain of your own after it",
+        ),
+        (
+            '[sites.default]\nallowed_origins = ["https://a.example", "null"]',
+            'sites.default.allowed_origins.1 is "null", which is the origin of sandboxed frames',
+        ),
+        (
+            '[edge]\ntrusted_proxies = ["0.0.0.0/0"]',
+            'edge.trusted_proxies.0 is "0.0.0.0/0", which is everybody; name the proxies',
+        ),
+        (
+            '[edge]\ntrusted_proxies = ["10.0.0.7/8"]',
+            'edge.trusted_proxies.0 is "10.0.0.7/8", which is no network; write an address',
+        ),
+        (
+            '[edge]\ntls_certificate = "a.pem"',
+            "edge cannot stand: edge.tls_certificate and edge.tls_key go together",
+        ),
+        (
+            '[edge]\ntls_certificate = "a.pem"\ntls_key = "b.pem"',
+            "edge.tls_certificate is set, but edge.public_url http://127.0.0.1:8080 is not https",
+        ),
+    ],
+)
+def test_the_front_says_what_is_wrong(tmp_path: Path, lines: str, said: str) -> None:
+    path = tmp_path / "talkbutton.toml"
+    path.write_text(f"version = 1\n{lines}\n")
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(path, {})
+    assert said in str(refusal.value)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from talkbutton.errors import SettingsError, StackError
 from talkbutton.operate.stack import host
+from talkbutton.operate.stack.certificates import EdgeCertificate
 from talkbutton.operate.stack.layout import daemon_sandbox, python_command, python_sandbox
 from talkbutton.operate.stack.parts import PARTS, Part, parts_for
 from talkbutton.operate.stack.places import Places
@@ -18,7 +19,14 @@ from talkbutton.operate.stack.sandbox import Identity, sandbox_argv
 from talkbutton.rules.render import Places as RenderPlaces
 from talkbutton.rules.render import TelephonyPart, render_all, start_command
 from talkbutton.settings.encode import encode_toml
-from talkbutton.settings.model import BridgeSecrets, EdgeSecrets, KeeperSecrets, Secrets, Settings
+from talkbutton.settings.model import (
+    BridgeSecrets,
+    EdgeSecrets,
+    EdgeSettings,
+    KeeperSecrets,
+    Secrets,
+    Settings,
+)
 
 __all__ = ["prepare", "settings_in_force"]
 
@@ -53,7 +61,18 @@ def settings_in_force(settings: Settings, folder: Path) -> Settings:
         )
     bot = settings.bot.model_copy(update={"knowledge_dir": str(knowledge)})
     network = settings.network.model_copy(update={"media_address": address})
-    return settings.model_copy(update={"network": network, "bot": bot})
+    return settings.model_copy(
+        update={"network": network, "bot": bot, "edge": _edge_in_force(settings.edge, folder)}
+    )
+
+
+def _edge_in_force(edge: EdgeSettings, folder: Path) -> EdgeSettings:
+    """Return the edge's settings with its certificate where its sandbox has it."""
+    if edge.tls_certificate is None:
+        return edge
+    places = Places(folder.absolute() / "talkbutton.toml")
+    copies = {"tls_certificate": str(places.edge_certificate), "tls_key": str(places.edge_key)}
+    return edge.model_copy(update=copies)
 
 
 def prepare(
@@ -63,6 +82,7 @@ def prepare(
     rootfs: Path,
     identity: Identity,
     *,
+    certificate: EdgeCertificate,
     with_echotest: bool = False,
 ) -> None:
     """Write everything the supervisor and the parts need; what an earlier run left is replaced.
@@ -73,6 +93,7 @@ def prepare(
         places: Folders of this deployment.
         rootfs: Where the telephony programs are.
         identity: Whom the parts run as.
+        certificate: The edge's.
         with_echotest: Load Janus's echo plugin too.
 
     Raises:
@@ -86,6 +107,7 @@ def prepare(
         for daemon, texts in files.items():
             _write_config(places.config(daemon), texts, identity)
         _copy_certificate(settings, places, identity)
+        certificate.copy()
         for part in parts_for(settings):
             _write_part(part, settings, secrets, places, identity)
             _write_start(part, settings, places, rootfs, identity)

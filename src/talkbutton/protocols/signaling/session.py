@@ -207,13 +207,15 @@ class SignalingSession:
             "codecs": ",".join(offer.codecs),
             "candidates": offer.candidates,
         }
-        return [Record("offer.received", measures=measures), PlaceCall(sdp)]
+        return [Record("offer.received", measures=measures), PlaceCall(offer.sdp)]
 
     def _hear_candidate(self, message: Candidate, now: float) -> list[Effect]:
         if message.candidate is not None:
             self._candidates += 1
         if self._candidates > CANDIDATES_MAX:
             return self._fail("too_many_messages", "too many candidates", now)
+        if message.candidate is not None and not message.candidate.is_for_gateway:
+            return []
         if self.state is SessionState.PLACING:
             if message.candidate is not None or message not in self._untold:
                 self._untold.append(message)
