@@ -15,6 +15,7 @@ from talkbutton.edge.gateway import JanusGateway
 from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
 from talkbutton.errors import SettingsError
+from talkbutton.runtime.aio.janus_link import janus_login
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.settings.model import EdgeSecrets, Settings
@@ -43,7 +44,7 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
         )
     with listen(settings.edge.listen_address, settings.edge.port) as listener:
         async with _opened(state_dir) as (journal, bus):
-            gateway = JanusGateway(settings, secrets.janus_api_secret.get_secret_value())
+            gateway = JanusGateway(settings, janus_login(secrets))
             presence = Presence(bus, is_gateway_ready=lambda: gateway.is_ready)
             context = EdgeContext(settings, secrets, gateway, bus, journal, presence, media_address)
             async with asyncio.TaskGroup() as tasks:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.core
 OWN_SECRETS: dict[TelephonyPart, set[str]] = {
     "coturn": {"turn_secret"},
     "asterisk": {"sip_password", "ari_password"},
-    "janus": {"janus_api_secret", "janus_admin_secret"},
+    "janus": {"janus_api_secret", "janus_token_secret", "janus_admin_secret"},
 }
 
 _letters = st.text(string.ascii_letters + string.digits + "-_", min_size=16, max_size=60)
