@@ -16,7 +16,7 @@ from talkbutton.settings.model import Secrets, Settings
 pytestmark = pytest.mark.core
 
 OWN_SECRETS: dict[TelephonyPart, set[str]] = {
-    "coturn": {"turn_secret"},
+    "coturn": set(),
     "asterisk": {"sip_password", "ari_password"},
     "janus": {"janus_api_secret", "janus_token_secret", "janus_admin_secret"},
 }
@@ -130,11 +130,6 @@ def test_a_media_address_must_be_one() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "path"),
     [
-        (
-            "turn_secret",
-            '"a-quote-at-the-start-and-at-the-end"',
-            "turnserver.conf static-auth-secret",
-        ),
         (
             "sip_password",
             "a-comment;from-here-on-to-the-line-end",

@@ -7,7 +7,7 @@ from talkbutton.rules.render.asterisk import (
     SIP_IDENTITY,
     render_asterisk,
 )
-from talkbutton.rules.render.coturn import render_coturn
+from talkbutton.rules.render.coturn import TURN_DATABASE, render_coturn
 from talkbutton.rules.render.janus import render_janus
 from talkbutton.rules.render.parts import TelephonyPart, render_all, start_command
 from talkbutton.rules.render.places import Places
@@ -17,6 +17,7 @@ __all__ = [
     "ARI_USER",
     "CONTEXT",
     "SIP_IDENTITY",
+    "TURN_DATABASE",
     "Places",
     "TelephonyPart",
     "render_all",
