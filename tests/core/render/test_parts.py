@@ -121,6 +121,14 @@ def test_an_ipv6_media_address_switches_ipv6_on() -> None:
     assert "\nallocation-default-address-family=ipv6\n" in turn
 
 
+@pytest.mark.parametrize("media", ["10.1.2.3", "fd12::3"])
+def test_what_is_private_can_not_be_where_visitors_may_relay_to(media: str) -> None:
+    secrets = dict.fromkeys(Secrets.model_fields, "s" * 32)
+    settings = Settings.model_validate({"version": 1, "network": {"private_address": media}})
+    with pytest.raises(SettingsError, match=r"network\.private_address"):
+        _rendered(settings, secrets, media=media)
+
+
 def test_a_media_address_must_be_one() -> None:
     secrets = dict.fromkeys(Secrets.model_fields, "s" * 32)
     with pytest.raises(ValueError, match="auto"):

@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 
+from talkbutton.errors import SettingsError
 from talkbutton.rules.render.places import Places
 from talkbutton.rules.render.turnserver import Option, render_turnserver
 from talkbutton.settings.model import Settings
@@ -12,6 +13,9 @@ __all__ = ["ALLOCATION_LIFETIME_S", "TURN_DATABASE", "render_coturn"]
 ALLOCATION_LIFETIME_S = 600
 """Longest time between two refreshes, in seconds; coturn takes no less. What a vanished browser
 holds is freed after it."""
+
+_HALF_OPEN_MAX_S = 20
+"""Seconds from a connection to its allocation: a browser takes one or two."""
 
 _UNAUTHORIZED_PER_S = 50
 """Answers "401 Unauthorized" to one address each second: enough for a full office behind one NAT,
@@ -37,9 +41,16 @@ def render_coturn(settings: Settings, places: Places) -> dict[PurePosixPath, str
     address, which browsers name as Janus's, into the media address before it looks at the rules.
 
     Raises:
-        SettingsError: If a value can't be written to the file.
+        SettingsError: If a value can't be written to the file, or the private address is the one
+            that visitors may relay to.
         ValueError: If an address in ``places`` is not one.
     """
+    if ip_address(places.media_address) == ip_address(settings.network.private_address):
+        raise SettingsError(
+            "network.private_address",
+            "is the media address, to which coturn relays: SIP, ARI and RTP would be reachable",
+            hint="use loopback on one machine, or a second address of this machine",
+        )
     options = [
         *_listeners(settings, places),
         *_authentication(settings, places),
@@ -96,6 +107,7 @@ def _limits(settings: Settings) -> list[Option]:
         ("max-bps", settings.turn.relay_bytes_per_s_max),
         ("bps-capacity", settings.turn.total_bytes_per_s_max),
         ("max-allocate-lifetime", ALLOCATION_LIFETIME_S),
+        ("max-allocate-timeout", _HALF_OPEN_MAX_S),
         "no-tcp-relay",
     ]
 
