@@ -16,6 +16,7 @@ from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
 from talkbutton.edge.tls import Certificate
 from talkbutton.errors import SettingsError
+from talkbutton.runtime.aio.janus_link import janus_login
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.runtime.ledger import Ledger, make_ledger
@@ -49,7 +50,7 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             _opened(state_dir, f"edge-{settings.edge.port}") as (journal, bus),
             _counting(settings, secrets, state_dir) as ledger,
         ):
-            gateway = JanusGateway(settings, secrets.janus_api_secret.get_secret_value())
+            gateway = JanusGateway(settings, janus_login(secrets))
             presence = Presence(bus, is_gateway_ready=lambda: gateway.is_ready)
             context = EdgeContext(
                 settings, secrets, gateway, bus, journal, presence, media_address, ledger

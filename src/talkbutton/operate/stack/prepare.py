@@ -16,8 +16,9 @@ from talkbutton.operate.stack.layout import daemon_sandbox, python_command, pyth
 from talkbutton.operate.stack.parts import PARTS, Part, parts_for
 from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.sandbox import Identity, sandbox_argv
+from talkbutton.operate.stack.turn_secrets import write_turn_secrets
+from talkbutton.rules.render import TURN_DATABASE, TelephonyPart, render_all, start_command
 from talkbutton.rules.render import Places as RenderPlaces
-from talkbutton.rules.render import TelephonyPart, render_all, start_command
 from talkbutton.settings.encode import encode_toml
 from talkbutton.settings.model import (
     BridgeSecrets,
@@ -106,6 +107,7 @@ def prepare(
         files = render_all(settings, secrets, rendered, with_echotest=with_echotest)
         for daemon, texts in files.items():
             _write_config(places.config(daemon), texts, identity)
+        _write_turn_secrets(settings, secrets, places, identity)
         _copy_certificate(settings, places, identity)
         certificate.copy()
         for part in parts_for(settings):
@@ -146,6 +148,15 @@ def _write_config(folder: Path, texts: Mapping[PurePosixPath, str], identity: Id
     _make_folder(folder, identity)
     for name, text in texts.items():
         _write(folder / name, text, _SECRET_FILE, identity)
+
+
+def _write_turn_secrets(
+    settings: Settings, secrets: Secrets, places: Places, identity: Identity
+) -> None:
+    path = places.config("coturn") / TURN_DATABASE
+    write_turn_secrets(path, settings, secrets)
+    if identity.from_root:
+        os.chown(path, identity.uid, identity.gid)
 
 
 def _copy_certificate(settings: Settings, places: Places, identity: Identity) -> None:

@@ -10,6 +10,7 @@ import json
 import secrets as random
 import ssl
 import struct
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from websockets.exceptions import WebSocketException
 from talkbutton.operate.stack.heartbeats import Heartbeats
 from talkbutton.operate.stack.places import Places
 from talkbutton.rules.render import ARI_USER
+from talkbutton.runtime.aio.janus_link import janus_login
 from talkbutton.settings.model import Secrets, Settings
 
 if TYPE_CHECKING:
@@ -131,7 +133,7 @@ async def _probe_janus(settings: Settings, secrets: Secrets) -> str | None:
     question = {
         "janus": "info",
         "transaction": random.token_hex(6),
-        "apisecret": secrets.janus_api_secret.get_secret_value(),
+        **janus_login(secrets).fields(now_unix=int(time.time())),
     }
     try:
         async with websockets.asyncio.client.connect(

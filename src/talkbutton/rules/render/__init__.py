@@ -7,7 +7,7 @@ from talkbutton.rules.render.asterisk import (
     SIP_IDENTITY,
     render_asterisk,
 )
-from talkbutton.rules.render.coturn import render_coturn
+from talkbutton.rules.render.coturn import TURN_DATABASE, render_coturn
 from talkbutton.rules.render.front import FRONTS, Front, render_front
 from talkbutton.rules.render.janus import render_janus
 from talkbutton.rules.render.parts import TelephonyPart, render_all, start_command
@@ -19,6 +19,7 @@ __all__ = [
     "CONTEXT",
     "FRONTS",
     "SIP_IDENTITY",
+    "TURN_DATABASE",
     "Front",
     "Places",
     "TelephonyPart",
