@@ -2,6 +2,7 @@
 
 import os
 import time
+from asyncio import Semaphore
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -11,13 +12,15 @@ from starlette.requests import HTTPConnection
 
 from talkbutton.edge.ports import Gateway
 from talkbutton.edge.presence import Presence
-from talkbutton.rules.admission import SpentGrants
+from talkbutton.rules.admission import Crowd, SpentGrants
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.runtime.ledger import Ledger, MemoryLedger
 from talkbutton.settings.model import EdgeSecrets, Settings
 
 __all__ = ["Context", "EdgeContext", "peer_address"]
+
+_VERIFICATIONS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class EdgeContext:
         media_address: Address that browsers send media to, resolved.
         spent: The grants that were used.
         ledger: Who holds what: limits, leases, budgets, single use.
+        crowd: Who pressed how hard lately.
+        provider_slots: How many visitors' tokens may be verified elsewhere at once.
         wall_clock: Unix seconds.
         random_bytes: Returns so many random bytes.
     """
@@ -47,6 +52,8 @@ class EdgeContext:
     media_address: str
     spent: SpentGrants = field(default_factory=SpentGrants)
     ledger: Ledger = field(default_factory=MemoryLedger)
+    crowd: Crowd = field(default_factory=Crowd)
+    provider_slots: Semaphore = field(default_factory=lambda: Semaphore(_VERIFICATIONS_AT_ONCE))
     wall_clock: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
 

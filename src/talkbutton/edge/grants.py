@@ -3,7 +3,6 @@
 import logging
 
 from talkbutton.edge.context import EdgeContext
-from talkbutton.ids import CALL_ID_RANDOM_BYTES, make_call_id
 from talkbutton.rules.admission import (
     Admitted,
     Grant,
@@ -20,14 +19,10 @@ _log = logging.getLogger("talkbutton.edge")
 
 
 def request_grant(
-    context: EdgeContext, *, site: str, origin: str | None, address: str
+    context: EdgeContext, *, call_id: str, site: str, origin: str | None, address: str
 ) -> Admitted | Refused:
-    """Return whether a visitor may start a call, under a fresh call id."""
+    """Return whether a visitor may start the call that will have this id."""
     now_unix = context.wall_clock()
-    call_id = make_call_id(
-        now_unix_ms=int(now_unix * 1000),
-        random_bytes=context.random_bytes(CALL_ID_RANDOM_BYTES),
-    )
     verdict = admit(
         SessionRequest(call_id, site, origin, address),
         context.presence.liveness,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from talkbutton.errors import SettingsError
-from talkbutton.settings.model import SETTINGS_VERSION, Secrets, Settings
+from talkbutton.settings.model import SETTINGS_VERSION, EdgeSettings, Secrets, Settings
 from talkbutton.settings.problems import field_annotation, refusals
 
 __all__ = [
@@ -115,7 +115,7 @@ def _derive(document: dict[str, Any]) -> None:
     edge = document.setdefault("edge", {})
     if not isinstance(edge, dict):
         return
-    port = edge.get("port")
+    port = edge.get("port", EdgeSettings().port)
     if "public_url" not in edge and isinstance(port, int):
         edge["public_url"] = f"http://127.0.0.1:{port}"
     url = edge.get("public_url")
@@ -128,6 +128,9 @@ def _derive(document: dict[str, Any]) -> None:
         if not isinstance(site, dict):
             continue
         site.setdefault("allowed_origins", list(origins))
+        challenge = site.setdefault("challenge", {})
+        if is_private and isinstance(challenge, dict):
+            challenge.setdefault("when", "never")
         limits = site.setdefault("limits", {})
         if is_private and isinstance(limits, dict):
             limits.setdefault("calls_per_address_and_hour", _CALLS_ON_THIS_MACHINE)
