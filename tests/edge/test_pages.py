@@ -89,6 +89,6 @@ async def test_openapi_describes_the_sessions(rig: EdgeRig) -> None:
         "/readyz",
     }
     answers = described["paths"]["/v1/sessions"]["post"]["responses"]
-    assert set(answers) == {"201", "403", "404", "413", "422", "503"}
-    for status in ("403", "404", "413", "422", "503"):
+    assert set(answers) == {"201", "401", "403", "404", "413", "422", "429", "503"}
+    for status in ("401", "403", "404", "413", "422", "429", "503"):
         assert list(answers[status]["content"]) == ["application/problem+json"]

@@ -29,6 +29,7 @@ from talkbutton.runtime.journal import Journal, JournalReader
 from talkbutton.runtime.ledger import Ledger, MemoryLedger
 from talkbutton.settings.model import (
     AsteriskSettings,
+    ChallengeSettings,
     EdgeSecrets,
     EdgeSettings,
     Settings,
@@ -255,8 +256,15 @@ async def running_edge(
     site_dir: Path | None = None,
     widget: Path | None = None,
     certificate: Certificate | None = None,
+    is_challenging: bool = False,
 ) -> AsyncIterator[EdgeRig]:
-    """Run an edge on a free port, with everything it needs alive."""
+    """Run an edge on a free port, with everything it needs alive.
+
+    Sites ask for no proof of work, unless ``is_challenging`` leaves that to the settings: the
+    tests' clients press hard and look like programs.
+    """
+    if not is_challenging:
+        settings = _without_challenges(settings)
     journal = Journal(folder / "journal.sqlite", program="edge")
     await journal.open()
     bus, bridge = LocalBus(folder / "bus", "edge"), LocalBus(folder / "bus", "bridge")
@@ -309,3 +317,11 @@ async def running_edge(
         bridge.close()
         await ledger.close()
         await journal.close()
+
+
+def _without_challenges(settings: Settings) -> Settings:
+    never = ChallengeSettings(when="never")
+    sites = {
+        name: site.model_copy(update={"challenge": never}) for name, site in settings.sites.items()
+    }
+    return settings.model_copy(update={"sites": sites})

@@ -53,6 +53,9 @@ class CallScript:
     refusal: Refusal | None = None
     """Refuse the session."""
 
+    challenge: Mapping[str, Any] | None = None
+    """Answer a session request that brings no solution with this challenge."""
+
     start_error: tuple[str, str] | None = None
     """Code and detail of the error that answers ``start``."""
 
@@ -273,6 +276,10 @@ async def _answer_session(edge: FakeEdge, request: Request) -> Response:
     if edge.script.holds_session:
         await anyio.to_thread.run_sync(edge._released.wait, 20)
     refusal = edge.script.refusal
+    challenge = edge.script.challenge
+    if challenge is not None and "challenge" not in edge.session_requests[-1]:
+        problem = {"code": "challenge_needed", "detail": "Prove it.", "challenge": challenge}
+        return JSONResponse(problem, 401, headers=cors)
     if refusal is not None:
         return JSONResponse(
             {

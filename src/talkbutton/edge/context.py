@@ -2,8 +2,9 @@
 
 import os
 import time
+from asyncio import Semaphore
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
@@ -15,12 +16,15 @@ from starlette.types import Scope
 from talkbutton.edge.ports import Gateway
 from talkbutton.edge.presence import Presence
 from talkbutton.protocols.forwarded import client_address, plain_address
+from talkbutton.rules.admission import Crowd, address_prefix
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.runtime.ledger import Ledger
 from talkbutton.settings.model import EdgeSecrets, EdgeSettings, Settings
 
 __all__ = ["Context", "EdgeContext", "address_of", "networks", "peer_address"]
+
+_VERIFICATIONS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class EdgeContext:
         presence: Who is alive.
         media_address: Address that browsers send media to, resolved.
         ledger: Who holds what: limits, leases, budgets, single use.
+        crowd: Who pressed how hard lately.
+        provider_slots: How many visitors' tokens may be verified elsewhere at once.
         wall_clock: Unix seconds.
         random_bytes: Returns so many random bytes.
     """
@@ -48,8 +54,17 @@ class EdgeContext:
     presence: Presence
     media_address: str
     ledger: Ledger
+    crowd: Crowd = field(default_factory=Crowd)
+    provider_slots: Semaphore = field(default_factory=lambda: Semaphore(_VERIFICATIONS_AT_ONCE))
     wall_clock: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
+
+    def network_of(self, address: str) -> str:
+        """Return the network that grants and challenges for ``address`` are good from."""
+        edge = self.settings.edge
+        return address_prefix(
+            address, v4_bits=edge.grant_prefix_v4_bits, v6_bits=edge.grant_prefix_v6_bits
+        )
 
 
 def _get_context(connection: HTTPConnection) -> EdgeContext:

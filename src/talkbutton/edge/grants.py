@@ -22,7 +22,6 @@ from talkbutton.rules.admission import (
     Grant,
     Refused,
     SessionRequest,
-    address_prefix,
     admit,
     refuse,
     verify_grant,
@@ -49,11 +48,10 @@ _log = logging.getLogger("talkbutton.edge")
 
 
 async def request_grant(
-    context: EdgeContext, *, site: str, origin: str | None, address: str
+    context: EdgeContext, *, call_id: str, site: str, origin: str | None, address: str
 ) -> Admitted | Refused:
-    """Return whether a visitor may start a call, under a fresh call id."""
+    """Return whether a visitor may start the call that will have this id."""
     now_unix = context.wall_clock()
-    call_id = _new_id(context)
     verdict = admit(
         SessionRequest(call_id, site, origin, address),
         context.presence.liveness,
@@ -140,9 +138,7 @@ def _verify(
     is_running: bool = False,
 ) -> Grant | Refused:
     edge = context.settings.edge
-    prefix = address_prefix(
-        address, v4_bits=edge.grant_prefix_v4_bits, v6_bits=edge.grant_prefix_v6_bits
-    )
+    prefix = context.network_of(address)
     verdict = verify_grant(
         token,
         Bearer(origin, prefix),

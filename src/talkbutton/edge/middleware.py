@@ -16,7 +16,7 @@ from talkbutton.edge.problem import problem_response
 
 __all__ = ["AnswerHeaders", "BodyLimit", "content_security_policy", "security_headers"]
 
-BODY_MAX_BYTES = 4_096
+BODY_MAX_BYTES = 8_192
 BODY_DEADLINE_S = 10.0
 
 _API_PREFIX = "/v1/"
@@ -37,6 +37,7 @@ def content_security_policy(public_url: str) -> str:
             "media-src 'self' blob:",
             f"connect-src 'self' {public_url} {signaling}",
             "manifest-src 'self'",
+            "worker-src blob:",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",

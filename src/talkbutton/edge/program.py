@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from talkbutton.edge.app import create_app
+from talkbutton.edge.challenge import check_provider_secret
 from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.gateway import JanusGateway
 from talkbutton.edge.presence import Presence
@@ -34,7 +35,8 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
         state_dir: Folder with the bus, the journal and the ledger.
 
     Raises:
-        SettingsError: If ``network.media_address`` is not an address.
+        SettingsError: If ``network.media_address`` is not an address, or a site's challenge lacks
+            its secret.
         StackError: If the port is taken, or the journal or ledger cannot be opened.
     """
     media_address = settings.network.media_address
@@ -44,6 +46,7 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             "is not resolved",
             hint="start the edge with `talkbutton up`, or set the address",
         )
+    check_provider_secret(settings, secrets)
     certificate = _certificate(settings.edge)
     with listen(settings.edge.listen_address, settings.edge.port) as listener:
         async with (

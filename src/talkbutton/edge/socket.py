@@ -8,6 +8,7 @@ from fastapi import APIRouter, WebSocket
 
 from talkbutton.edge.call_hold import CallHold
 from talkbutton.edge.call_leg import CallLeg
+from talkbutton.edge.challenge import note_start
 from talkbutton.edge.context import Context, EdgeContext, peer_address
 from talkbutton.edge.grants import spend_grant
 from talkbutton.edge.outbox import Outbox
@@ -131,15 +132,13 @@ class VisitorSocket:
                 self._context.journal.append(self._session.call_id, name, leg, **measures)
 
     async def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
-        verdict = await spend_grant(
-            self._context,
-            token,
-            origin=self._websocket.headers.get("origin"),
-            address=peer_address(self._websocket),
-        )
+        address = peer_address(self._websocket)
+        origin = self._websocket.headers.get("origin")
+        verdict = await spend_grant(self._context, token, origin=origin, address=address)
         if isinstance(verdict, Refused):
             self._answers.append(GrantDenied(verdict.code, verdict.detail))
             return
+        note_start(self._context, verdict.call_id, address)
         site = self._context.settings.sites[verdict.site]
         self._answers.append(GrantAccepted(verdict.call_id, site.call_duration_max_s))
         hold = CallHold(self._context, verdict, self._heard.put_nowait)

@@ -132,6 +132,9 @@ def _derive(document: dict[str, Any]) -> None:
         if not isinstance(site, dict):
             continue
         site.setdefault("allowed_origins", list(origins))
+        challenge = site.setdefault("challenge", {})
+        if is_private and isinstance(challenge, dict):
+            challenge.setdefault("when", "never")
         limits = site.setdefault("limits", {})
         if is_private and isinstance(limits, dict):
             for name, limit in _LIMITS_ON_THIS_MACHINE.items():

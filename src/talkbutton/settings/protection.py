@@ -1,8 +1,8 @@
 """What keeps a site's owner from harm: limits, budget, challenge, opening hours, consent. Pure."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from talkbutton.settings.blocks import Block
 
@@ -97,13 +97,20 @@ class ChallengeSettings(Block):
     """What a visitor's browser must solve first."""
 
     when: Literal["pressure", "always", "never"] = "pressure"
-    """``pressure`` asks only while there are unusually many requests."""
+    """``pressure`` asks only who presses unusually hard or looks like a program. While
+    ``edge.public_url`` is on this machine only, the default is ``never``."""
 
     kind: Literal["proof_of_work", "turnstile", "hcaptcha", "recaptcha"] = "proof_of_work"
     """``proof_of_work`` is self-hosted, without a puzzle and without a third party."""
 
     site_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")] | None = None
     """Public key that the third party gave."""
+
+    recaptcha_version: Literal[2, 3] = 3
+    """Version of the reCAPTCHA key; 2 is the invisible one."""
+
+    score_min: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Least score of reCAPTCHA 3 that passes; 1 is surely a person."""
 
     verify_url: Annotated[str, StringConstraints(pattern=r"^https?://[^?#]+$")] | None = None
     """Where a third party's answers are verified, if not at its usual address."""
@@ -113,6 +120,18 @@ class ChallengeSettings(Block):
 
     cost_max: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
     """Hashes that the hardest takes."""
+
+    @model_validator(mode="after")
+    def _provider_has_key(self) -> Self:
+        if self.kind != "proof_of_work" and self.when != "never" and self.site_key is None:
+            raise ValueError(f"kind {self.kind} needs the site_key that it gave you")
+        return self
+
+    @model_validator(mode="after")
+    def _costs_ordered(self) -> Self:
+        if self.cost_min > self.cost_max:
+            raise ValueError("cost_min is above cost_max")
+        return self
 
 
 class HoursSettings(Block):

@@ -150,6 +150,30 @@ def test_a_refusal_names_file_key_problem_and_remedy(
     assert (error.problem, error.hint) == (problem, hint)
 
 
+def test_nobody_works_for_a_call_on_their_own_machine_unless_they_say_so(tmp_path: Path) -> None:
+    def when(text: str) -> str:
+        return load_settings(settings_file(tmp_path, text), {}).sites["default"].challenge.when
+
+    assert when("") == "never"
+    assert when('[sites.default.challenge]\nwhen = "always"\n') == "always"
+    assert when('[edge]\npublic_url = "https://talk.example"\n') == "pressure"
+
+
+@pytest.mark.parametrize(
+    ("challenge", "problem"),
+    [
+        ('when = "always"\nkind = "turnstile"', "site_key"),
+        ("cost_min = 2000\ncost_max = 1000", "cost_min is above cost_max"),
+    ],
+)
+def test_a_challenge_that_can_not_be_asked_for(
+    tmp_path: Path, challenge: str, problem: str
+) -> None:
+    path = settings_file(tmp_path, f"[sites.default.challenge]\n{challenge}\n")
+    with pytest.raises(SettingsError, match=problem):
+        load_settings(path, {})
+
+
 def test_overlapping_ranges_are_named(tmp_path: Path) -> None:
     error = refusal(tmp_path, "[turn]\nrelay_ports = { first = 30000, last = 30010 }\n")
     assert "turn.relay_ports and janus.rtp_ports overlap" in str(error)

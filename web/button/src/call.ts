@@ -5,6 +5,7 @@
  * late answer to its questions cannot disturb the next.
  */
 
+import { solveChallenge } from './challenge.js';
 import { LevelMeter, type Levels } from './level.js';
 import { askForMicrophone } from './microphone.js';
 import { Peer } from './peer.js';
@@ -18,6 +19,8 @@ import type { StatsSummary } from './stats.js';
 export interface CallPlace {
   readonly endpoint: string;
   readonly site: string;
+  /** The element in the page, for what a third party's challenge shows. */
+  readonly host: HTMLElement;
 }
 
 /** What the owner of a call is told. */
@@ -78,8 +81,12 @@ export class Call {
   }
 
   async openSession(): Promise<void> {
-    const { endpoint, site } = this.#place;
-    const answer = await openSession(endpoint, site, this.#abort.signal);
+    const { endpoint, site, host } = this.#place;
+    const { signal } = this.#abort;
+    const answer = await openSession(endpoint, site, signal, (challenge) => {
+      this.#take({ type: 'session-checking' });
+      return solveChallenge(challenge, host, signal);
+    });
     if (!answer.ok) return this.#take({ type: 'over', reason: answer.reason });
     this.#grant = answer.grant;
     const freshMs = (answer.grant.expiresInS - GRANT_MARGIN_S) * 1000;

@@ -138,7 +138,7 @@ export class TalkButton extends HTMLElement {
       return null;
     }
     return new Call(
-      { endpoint, site: this.getAttribute('site') ?? 'default' },
+      { endpoint, site: this.getAttribute('site') ?? 'default', host: this },
       {
         take: (input) => this.#take(input),
         onCaption: (caption) => this.#showCaption(caption),

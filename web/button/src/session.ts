@@ -1,9 +1,10 @@
 /**
- * The one HTTP request: ask the edge for the grant to start one call.
+ * The HTTP request for the grant to start one call; a second one where the edge asked for proof.
  *
  * Source: `POST /v1/sessions` of the edge; refusals are RFC 9457 problem documents.
  */
 
+import { parseChallenge, type Challenge } from './challenge.js';
 import { isObject, numberOf, parseObject, textOf, type JsonObject } from './json.js';
 import type { EndCode, EndReason } from './state.js';
 
@@ -20,7 +21,15 @@ export interface Grant {
 
 export type SessionAnswer =
   | { readonly ok: true; readonly grant: Grant }
-  | { readonly ok: false; readonly reason: EndReason };
+  | {
+      readonly ok: false;
+      readonly reason: EndReason;
+      /** To be solved first, where that is the reason. */
+      readonly challenge?: Challenge | null;
+    };
+
+/** Solves a challenge: what to send, or null. */
+export type Solve = (challenge: Challenge) => Promise<string | null>;
 
 /** Longest wait for the edge's answer. */
 export const SESSION_MAX_MS = 10_000;
@@ -29,6 +38,19 @@ export const SESSION_MAX_MS = 10_000;
 export async function openSession(
   endpoint: string,
   site: string,
+  signal: AbortSignal,
+  solve: Solve,
+): Promise<SessionAnswer> {
+  const first = await ask(endpoint, { site }, signal);
+  if (first.ok || !first.challenge) return first;
+  const challenge = await solve(first.challenge);
+  if (challenge === null) return failure({ code: 'check-failed', detail: null });
+  return ask(endpoint, { site, challenge }, signal);
+}
+
+async function ask(
+  endpoint: string,
+  question: JsonObject,
   signal: AbortSignal,
 ): Promise<SessionAnswer> {
   const late = new AbortController();
@@ -39,13 +61,13 @@ export async function openSession(
     const response = await fetch(`${endpoint}/v1/sessions`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify({ site }),
+      body: JSON.stringify(question),
       credentials: 'omit',
       cache: 'no-store',
       signal: late.signal,
     });
     const text = await response.text();
-    return response.ok ? readGrant(text) : failure(parseRefusal(response.status, text));
+    return response.ok ? readGrant(text) : readRefusal(response.status, text);
   } catch {
     return failure({ code: 'edge-unreachable', detail: null });
   } finally {
@@ -56,6 +78,15 @@ export async function openSession(
 
 function failure(reason: EndReason): SessionAnswer {
   return { ok: false, reason };
+}
+
+function readRefusal(status: number, text: string): SessionAnswer {
+  const challenge = parseObject(text)?.['challenge'];
+  return {
+    ok: false,
+    reason: parseRefusal(status, text),
+    challenge: isObject(challenge) ? parseChallenge(challenge) : null,
+  };
 }
 
 function readGrant(text: string): SessionAnswer {
@@ -108,6 +139,8 @@ const REFUSALS: ReadonlyMap<string, EndCode> = new Map([
   ['bot_unavailable', 'bot-unavailable'],
   ['origin_refused', 'origin-refused'],
   ['site_unknown', 'site-unknown'],
+  ['challenge_needed', 'check-failed'],
+  ['challenge_failed', 'check-failed'],
 ]);
 
 /** Return what a refusal means; the edge's own sentence is kept for the visitor. */

@@ -12,7 +12,7 @@
  */
 
 /** How far the session request has come while the visitor is asked for the microphone. */
-export type SessionProgress = 'opening' | 'open' | 'stale';
+export type SessionProgress = 'opening' | 'checking' | 'open' | 'stale';
 
 /** Why a call could not start, or ended. The words for each are in `texts.ts`. */
 export type EndCode =
@@ -39,6 +39,7 @@ export type EndCode =
   | 'bot-unavailable'
   | 'origin-refused'
   | 'site-unknown'
+  | 'check-failed'
   | 'refused'
   | 'internal';
 
@@ -65,6 +66,7 @@ export type CallInput =
   | { readonly type: 'mute-press' }
   | { readonly type: 'removed' }
   | { readonly type: 'microphone-granted' }
+  | { readonly type: 'session-checking' }
   | { readonly type: 'session-opened' }
   | { readonly type: 'session-expired' }
   | { readonly type: 'ringing' }
@@ -91,6 +93,8 @@ export type Step = readonly [next: CallState, effects: readonly CallEffect[]];
 
 /** Longest wait for the edge to take the call, and for media to flow once it was answered. */
 export const CONNECT_MAX_MS = 15_000;
+/** Longest wait for the browser's proof; the edge takes it for so long. */
+export const CHECK_MAX_MS = 120_000;
 /** Longest wait for an answer; the edge gives up sooner and says so. */
 export const RING_MAX_MS = 45_000;
 /** Longest break of the media path that a call lives through. */
@@ -119,6 +123,8 @@ export function step(state: CallState, input: CallInput): Step {
       return toggleMute(state);
     case 'microphone-granted':
       return takeMicrophone(state);
+    case 'session-checking':
+      return startChecking(state);
     case 'session-opened':
     case 'session-expired':
       return takeSession(state, input.type);
@@ -179,6 +185,8 @@ function takeMicrophone(state: CallState): Step {
   switch (state.session) {
     case 'opening':
       return [next, [arm(CONNECT_MAX_MS)]];
+    case 'checking':
+      return [next, [arm(CHECK_MAX_MS)]];
     case 'open':
       return [next, [{ type: 'start-call' }, arm(CONNECT_MAX_MS)]];
     case 'stale':
@@ -193,9 +201,24 @@ function takeSession(state: CallState, type: 'session-opened' | 'session-expired
       : [state, []];
   }
   if (state.name === 'asking') return [{ ...state, session: 'open' }, []];
-  return state.name === 'connecting' && state.session === 'opening'
-    ? [{ ...state, session: 'open' }, [{ type: 'start-call' }]]
-    : [state, []];
+  if (state.name !== 'connecting') return [state, []];
+  const next: CallState = { ...state, session: 'open' };
+  switch (state.session) {
+    case 'opening':
+      return [next, [{ type: 'start-call' }]];
+    case 'checking':
+      return [next, [{ type: 'start-call' }, arm(CONNECT_MAX_MS)]];
+    default:
+      return [state, []];
+  }
+}
+
+/** The proof runs beside the question for the microphone; who answered that waits for it. */
+function startChecking(state: CallState): Step {
+  if (state.name !== 'asking' && state.name !== 'connecting') return [state, []];
+  if (state.session !== 'opening') return [state, []];
+  const next: CallState = { ...state, session: 'checking' };
+  return [next, state.name === 'connecting' ? [arm(CHECK_MAX_MS)] : []];
 }
 
 function connectMedia(state: CallState, nowMs: number): Step {
@@ -219,6 +242,7 @@ function toggleMute(state: CallState): Step {
 function timeoutCode(state: CallState): EndCode {
   if (state.name === 'reconnecting') return 'connection-lost';
   if (state.name !== 'connecting' && state.name !== 'ringing') return 'internal';
+  if (state.name === 'connecting' && state.session === 'checking') return 'check-failed';
   if (state.isAnswered) return 'no-network-path';
   return state.name === 'ringing' ? 'no-answer' : 'edge-silent';
 }

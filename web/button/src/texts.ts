@@ -34,6 +34,8 @@ export interface Texts {
   readonly muted: string;
   /** Shown while the browser holds the sound back. */
   readonly soundBlocked: string;
+  /** Shown while the browser proves that it is one, once the microphone is there. */
+  readonly checking: EndText;
   readonly states: Readonly<Record<Exclude<StateName, 'idle' | 'ended'>, EndText>>;
   readonly ends: Readonly<Record<EndCode, EndText>>;
 }
@@ -55,6 +57,7 @@ export const ENGLISH: Texts = {
   lasted: 'You talked for {time}.',
   muted: 'Your microphone is off.',
   soundBlocked: 'Your browser holds the sound back. Press anywhere to hear the call.',
+  checking: { title: 'One moment, checking your browser…', advice: 'This happens by itself.' },
   states: {
     asking: { title: 'May we hear you?', advice: 'Allow the microphone where your browser asks.' },
     connecting: { title: 'Connecting…', advice: 'This takes a second or two.' },
@@ -150,6 +153,10 @@ export const ENGLISH: Texts = {
     'site-unknown': {
       title: 'The button is not set up',
       advice: 'For the owner of the page: the site attribute names no site in the settings.',
+    },
+    'check-failed': {
+      title: 'Your browser could not be checked',
+      advice: 'Please try again. If it happens again, try another browser.',
     },
     refused: { title: 'The call was refused', advice: 'Please try again.' },
     internal: {

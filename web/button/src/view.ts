@@ -6,6 +6,7 @@
 import { CaptionLog } from './captions.js';
 import { icon, type IconName } from './icons.js';
 import { SPEAKING_LEVEL, type Levels } from './level.js';
+import { SLOT } from './provider.js';
 import { isLive, type CallState, type EndReason } from './state.js';
 import { formatLength, isFailure, type EndText, type Texts } from './texts.js';
 
@@ -53,7 +54,9 @@ export class View {
     this.#meter.append(this.#visitor.node, this.#bot.node);
     const controls = box('div', 'controls', 'controls');
     controls.append(this.#mute, this.#main);
-    this.node.append(this.#head, this.#meter, this.captions.node, controls);
+    const challenge = document.createElement('slot');
+    challenge.name = SLOT;
+    this.node.append(this.#head, challenge, this.#meter, this.captions.node, controls);
     // The second click of a double click must not end the call that the first one began.
     this.#main.addEventListener('click', (event) => event.detail > 1 || presses.onMain());
     this.#mute.addEventListener('click', presses.onMute);
@@ -138,6 +141,7 @@ class Side {
 export function wordsOf({ state, texts, lengthMs }: Scene): EndText | null {
   if (state.name === 'idle') return null;
   if (state.name === 'ended') return endWords(state.reason, texts, lengthMs);
+  if (state.name === 'connecting' && state.session === 'checking') return texts.checking;
   return texts.states[state.name];
 }
 

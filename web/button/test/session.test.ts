@@ -51,6 +51,8 @@ describe('parseRefusal', () => {
     ['bot_unavailable', 'bot-unavailable'],
     ['origin_refused', 'origin-refused'],
     ['site_unknown', 'site-unknown'],
+    ['challenge_needed', 'check-failed'],
+    ['challenge_failed', 'check-failed'],
     ['too_many_calls', 'refused'],
   ])('%s is %s, in the words of the edge', (code, expected) => {
     const text = JSON.stringify({ code, detail: 'Because.' });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import {
+  CHECK_MAX_MS,
   CONNECT_MAX_MS,
   IDLE,
   RECONNECT_MAX_MS,
@@ -16,8 +17,8 @@ const ended = (code: EndCode, detail: string | null = null): CallState => ({
   name: 'ended',
   reason: { code, detail },
 });
-const asking = (session: 'opening' | 'open' | 'stale'): CallState => ({ name: 'asking', session });
-const connecting = (session: 'opening' | 'open', isAnswered = false): CallState => ({
+const asking = (session: 'opening' | 'checking' | 'open' | 'stale'): CallState => ({ name: 'asking', session });
+const connecting = (session: 'opening' | 'checking' | 'open', isAnswered = false): CallState => ({
   name: 'connecting',
   session,
   isAnswered,
@@ -46,7 +47,9 @@ const LIVE: readonly CallState[] = [
   asking('opening'),
   asking('open'),
   asking('stale'),
+  asking('checking'),
   connecting('opening'),
+  connecting('checking'),
   connecting('open'),
   ringing(),
   inCall(),
@@ -60,6 +63,7 @@ const INPUTS: readonly CallInput[] = [
   { type: 'mute-press' },
   { type: 'removed' },
   { type: 'microphone-granted' },
+  { type: 'session-checking' },
   { type: 'session-opened' },
   { type: 'session-expired' },
   { type: 'ringing' },
@@ -77,6 +81,27 @@ const ROWS: readonly Row[] = [
 
   [asking('opening'), { type: 'session-opened' }, asking('open'), []],
   [asking('open'), { type: 'session-expired' }, asking('stale'), []],
+  [asking('opening'), { type: 'session-checking' }, asking('checking'), []],
+  [asking('checking'), { type: 'session-opened' }, asking('open'), []],
+  [
+    asking('checking'),
+    { type: 'microphone-granted' },
+    connecting('checking'),
+    [arm(CHECK_MAX_MS)],
+  ],
+  [
+    connecting('opening'),
+    { type: 'session-checking' },
+    connecting('checking'),
+    [arm(CHECK_MAX_MS)],
+  ],
+  [
+    connecting('checking'),
+    { type: 'session-opened' },
+    connecting('open'),
+    [{ type: 'start-call' }, arm(CONNECT_MAX_MS)],
+  ],
+  [connecting('checking'), { type: 'timeout' }, ended('check-failed'), [bye('failed')]],
   [
     asking('opening'),
     { type: 'microphone-granted' },
@@ -156,6 +181,8 @@ describe('step', () => {
       [asking('opening'), { type: 'ringing' }],
       [asking('opening'), { type: 'answered' }],
       [asking('opening'), connected],
+      [asking('open'), { type: 'session-checking' }],
+      [connecting('open'), { type: 'session-checking' }],
       [asking('opening'), { type: 'session-expired' }],
       [connecting('open'), { type: 'session-expired' }],
       [connecting('open'), { type: 'session-opened' }],

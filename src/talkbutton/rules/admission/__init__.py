@@ -11,6 +11,16 @@ from talkbutton.rules.admission.admit import (
     admit,
     first_missing_part,
 )
+from talkbutton.rules.admission.bot_signals import SIGNAL_WEIGHTS, bot_signals, signal_weight
+from talkbutton.rules.admission.challenge import (
+    CHALLENGE_TTL_S,
+    NUMBER_RANDOM_BYTES,
+    ProofChallenge,
+    Solved,
+    Unsolved,
+    issue_challenge,
+    verify_solution,
+)
 from talkbutton.rules.admission.claims import Claim, Full
 from talkbutton.rules.admission.grant import (
     CONTINUE,
@@ -21,6 +31,7 @@ from talkbutton.rules.admission.grant import (
     verify_grant,
 )
 from talkbutton.rules.admission.origin import is_origin_allowed
+from talkbutton.rules.admission.pressure import Crowd, proof_cost, strain
 from talkbutton.rules.admission.refusal import RefusalCode, Refused, refuse
 from talkbutton.rules.admission.session_claims import (
     Asked,
@@ -30,8 +41,11 @@ from talkbutton.rules.admission.session_claims import (
 )
 
 __all__ = [
+    "CHALLENGE_TTL_S",
     "CONTINUE",
     "HEARTBEAT_MAX_AGE_S",
+    "NUMBER_RANDOM_BYTES",
+    "SIGNAL_WEIGHTS",
     "START",
     "AddressKeys",
     "Admitted",
@@ -39,22 +53,32 @@ __all__ = [
     "Bearer",
     "BridgeHeartbeat",
     "Claim",
+    "Crowd",
     "Full",
     "Grant",
     "KeeperHeartbeat",
     "Liveness",
+    "ProofChallenge",
     "RefusalCode",
     "Refused",
     "SessionRequest",
+    "Solved",
+    "Unsolved",
     "address_keys",
     "address_prefix",
     "admit",
+    "bot_signals",
     "first_missing_part",
     "is_origin_allowed",
+    "issue_challenge",
     "kept_claims",
     "lease_claims",
+    "proof_cost",
     "refuse",
     "session_claims",
     "sign_grant",
+    "signal_weight",
+    "strain",
     "verify_grant",
+    "verify_solution",
 ]
