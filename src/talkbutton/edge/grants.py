@@ -2,6 +2,7 @@
 
 import logging
 
+from talkbutton.edge.budget import keep_budget, reserve_budget
 from talkbutton.edge.context import EdgeContext
 from talkbutton.ids import CALL_ID_RANDOM_BYTES, make_call_id
 from talkbutton.rules.admission import (
@@ -19,8 +20,8 @@ __all__ = ["request_grant", "spend_grant"]
 _log = logging.getLogger("talkbutton.edge")
 
 
-def request_grant(
-    context: EdgeContext, *, site: str, origin: str | None, address: str
+async def request_grant(
+    context: EdgeContext, *, site: str, origin: str | None, address: str, has_consent: bool = False
 ) -> Admitted | Refused:
     """Return whether a visitor may start a call, under a fresh call id."""
     now_unix = context.wall_clock()
@@ -29,21 +30,24 @@ def request_grant(
         random_bytes=context.random_bytes(CALL_ID_RANDOM_BYTES),
     )
     verdict = admit(
-        SessionRequest(call_id, site, origin, address),
+        SessionRequest(call_id, site, origin, address, has_consent),
         context.presence.liveness,
         context.settings,
         now=context.presence.now,
         now_unix=now_unix,
     )
+    if isinstance(verdict, Admitted):
+        verdict = await reserve_budget(context, verdict.grant) or verdict
     measures = {"site": site, "origin": origin, "pii.address": address}
     if isinstance(verdict, Refused):
         context.journal.append(call_id, "session.refused", "edge", code=verdict.code, **measures)
     else:
-        context.journal.append(call_id, "session.admitted", "edge", **measures)
+        consent = verdict.grant.has_consent
+        context.journal.append(call_id, "session.admitted", "edge", consent=consent, **measures)
     return verdict
 
 
-def spend_grant(
+async def spend_grant(
     context: EdgeContext, token: str | None, *, origin: str | None, address: str
 ) -> Grant | Refused:
     """Return the grant in ``token``, which is used up thereby, or why it is not good."""
@@ -57,6 +61,8 @@ def spend_grant(
     )
     if isinstance(verdict, Grant) and not context.spent.spend(verdict, now_unix=now_unix):
         verdict = refuse("grant_used", call_id=verdict.call_id)
+    if isinstance(verdict, Grant):
+        verdict = await keep_budget(context, verdict) or verdict
     if isinstance(verdict, Refused):
         _record_refusal(context, verdict, address)
     else:

@@ -27,6 +27,9 @@ class SessionQuestion(BaseModel):
     site: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "default"
     """The site whose button was pressed."""
 
+    consent: bool = False
+    """Whether the visitor agreed to the site's consent text (``GET /v1/sites/{site}``)."""
+
 
 class CallLimits(BaseModel):
     """What the call may not exceed."""
@@ -74,8 +77,9 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
     403: {"model": Problem, "description": "The page's origin may not start calls here."},
     404: {"model": Problem, "description": "There is no such site."},
     413: {"model": Problem, "description": "The body is too long."},
-    422: {"model": Problem, "description": "The body has the wrong form."},
-    503: {"model": Problem, "description": "Part of the way to the bot is down."},
+    422: {"model": Problem, "description": "The body has the wrong form, or lacks consent."},
+    429: {"model": Problem, "description": "The site's budget for the day is spent."},
+    503: {"model": Problem, "description": "No calls now: hours, maintenance, or a part is down."},
 }
 
 
@@ -88,8 +92,14 @@ async def start_session(
     origin: Annotated[str | None, Header(description="Set by the browser.")] = None,
 ) -> SessionAnswer | JSONResponse:
     """Ask for permission to start one call."""
-    site = (question or SessionQuestion()).site
-    verdict = request_grant(context, site=site, origin=origin, address=peer_address(request))
+    question = question or SessionQuestion()
+    verdict = await request_grant(
+        context,
+        site=question.site,
+        origin=origin,
+        address=peer_address(request),
+        has_consent=question.consent,
+    )
     if isinstance(verdict, Refused):
         return refused_response(verdict)
     response.headers["Cache-Control"] = "no-store"

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, WebSocket
 
+from talkbutton.edge.budget import settle_budget
 from talkbutton.edge.call_leg import CallLeg
 from talkbutton.edge.context import Context, EdgeContext, peer_address
 from talkbutton.edge.grants import spend_grant
@@ -32,7 +33,7 @@ from talkbutton.protocols.signaling import (
     Trickle,
     VisitorSent,
 )
-from talkbutton.rules.admission import Refused
+from talkbutton.rules.admission import Grant, Refused
 from talkbutton.runtime.bus import BusMessage
 
 __all__ = ["VisitorSocket", "router"]
@@ -58,9 +59,10 @@ async def signaling(websocket: WebSocket, context: Context) -> None:
 class VisitorSocket:
     """Gives the session what happens, in order, and carries out what it says.
 
-    Carrying out never waits: whatever takes time is a task of this socket's own, and reports back
-    into the one queue of what happened. That queue needs no bound: the visitor's part is bounded
-    by the session's message budget, the bus's and the gateway's by theirs.
+    Carrying out waits for the ledger when the grant is spent, and never else: whatever takes time
+    is a task of this socket's own, and reports back into the one queue of what happened. That queue
+    needs no bound: the visitor's part is bounded by the session's message budget, the bus's and the
+    gateway's by theirs.
 
     Args:
         websocket: The accepted socket.
@@ -76,6 +78,7 @@ class VisitorSocket:
         self._answers: deque[Input] = deque()  # to effects; they come before everything else
         self._outbox = Outbox(websocket, lambda: self._heard.put_nowait(ReaderTooSlow()))
         self._leg: CallLeg | None = None
+        self._grant: Grant | None = None  # once it is spent
         self._listening: list[asyncio.Task[None]] = []  # tasks that only report
 
     async def run(self) -> None:
@@ -85,11 +88,13 @@ class VisitorSocket:
             self._listening.append(tasks.create_task(self._read()))
             while self._session.state is not SessionState.CLOSED:
                 for effect in await self._next_effects():
-                    self._carry_out(effect, tasks)
+                    await self._carry_out(effect, tasks)
             for task in self._listening:
                 task.cancel()
             await asyncio.wait([sending], timeout=_FLUSH_DEADLINE_S)
             sending.cancel()
+        if self._grant is not None:
+            await settle_budget(self._context, self._grant, used_s=self._session.used_s)
 
     async def _next_effects(self) -> list[Effect]:
         if self._answers:
@@ -101,14 +106,14 @@ class VisitorSocket:
             return self._session.handle_timeout(now=self._clock())
         return self._session.receive(heard, now=self._clock())
 
-    def _carry_out(self, effect: Effect, tasks: asyncio.TaskGroup) -> None:
+    async def _carry_out(self, effect: Effect, tasks: asyncio.TaskGroup) -> None:
         match effect:
             case Send(message):
                 self._outbox.send(message)
             case Close(code, reason):
                 self._outbox.close(code, reason)
             case SpendGrant(token):
-                self._spend(token, tasks)
+                await self._spend(token, tasks)
             case PlaceCall(offer_sdp):
                 assert self._leg is not None
                 self._listening.append(tasks.create_task(self._leg.carry(offer_sdp)))
@@ -123,8 +128,8 @@ class VisitorSocket:
                 assert self._session.call_id is not None
                 self._context.journal.append(self._session.call_id, name, leg, **measures)
 
-    def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
-        verdict = spend_grant(
+    async def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
+        verdict = await spend_grant(
             self._context,
             token,
             origin=self._websocket.headers.get("origin"),
@@ -133,10 +138,13 @@ class VisitorSocket:
         if isinstance(verdict, Refused):
             self._answers.append(GrantDenied(verdict.code, verdict.detail))
             return
+        self._grant = verdict
         site = self._context.settings.sites[verdict.site]
-        self._answers.append(GrantAccepted(verdict.call_id, site.call_duration_max_s))
         self._leg = CallLeg(self._context, verdict, self._heard.put_nowait)
         self._listening.append(tasks.create_task(self._hear_bridge(verdict.call_id)))
+        self._answers.append(
+            GrantAccepted(verdict.call_id, site.call_duration_max_s, site.limits.warning_s)
+        )
 
     async def _read(self) -> None:
         while True:

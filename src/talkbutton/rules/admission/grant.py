@@ -35,6 +35,7 @@ class Grant:
         address_prefix: Network that the visitor asked from, such as ``192.0.2.0/24``.
         not_before_unix: Valid from this Unix second on.
         expires_unix: Not valid from this Unix second on.
+        has_consent: Whether the visitor agreed to what the owner asks consent for.
     """
 
     call_id: str
@@ -43,6 +44,7 @@ class Grant:
     address_prefix: str
     not_before_unix: int
     expires_unix: int
+    has_consent: bool = False
 
 
 def sign_grant(grant: Grant, *, key: str) -> str:
@@ -56,6 +58,7 @@ def sign_grant(grant: Grant, *, key: str) -> str:
         "net": grant.address_prefix,
         "nbf": grant.not_before_unix,
         "exp": grant.expires_unix,
+        "consent": grant.has_consent,
     }
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
@@ -111,7 +114,8 @@ def _decode(token: str, key: str) -> Grant | None:
             "net": str(net),
             "nbf": int(not_before_unix),
             "exp": int(expires_unix),
+            "consent": bool(has_consent),
         } if purpose == PURPOSE and is_call_id(call_id):
-            return Grant(call_id, site, origin, net, not_before_unix, expires_unix)
+            return Grant(call_id, site, origin, net, not_before_unix, expires_unix, has_consent)
         case _:
             return None
