@@ -18,6 +18,8 @@ import type { StatsSummary } from './stats.js';
 export interface CallPlace {
   readonly endpoint: string;
   readonly site: string;
+  /** Whether the visitor agreed to the site's consent text. */
+  readonly hasConsent: boolean;
 }
 
 /** What the owner of a call is told. */
@@ -78,8 +80,8 @@ export class Call {
   }
 
   async openSession(): Promise<void> {
-    const { endpoint, site } = this.#place;
-    const answer = await openSession(endpoint, site, this.#abort.signal);
+    const { endpoint, site, hasConsent } = this.#place;
+    const answer = await openSession(endpoint, site, this.#abort.signal, hasConsent);
     if (!answer.ok) return this.#take({ type: 'over', reason: answer.reason });
     this.#grant = answer.grant;
     const freshMs = (answer.grant.expiresInS - GRANT_MARGIN_S) * 1000;
@@ -182,6 +184,8 @@ export class Call {
         return void this.#applyAnswer(signal.sdp);
       case 'caption':
         return this.#ears.onCaption(signal.caption);
+      case 'ending-soon':
+        return this.#take({ ...signal, nowMs: performance.now() });
       case 'over':
         return this.#take({ type: 'over', reason: signal.reason });
     }

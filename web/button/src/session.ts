@@ -5,7 +5,8 @@
  */
 
 import { isObject, numberOf, parseObject, textOf, type JsonObject } from './json.js';
-import type { EndCode, EndReason } from './state.js';
+import { refusalCode } from './refusals.js';
+import type { EndReason } from './state.js';
 
 /** What the edge allows: everything the call is built from. */
 export interface Grant {
@@ -30,6 +31,7 @@ export async function openSession(
   endpoint: string,
   site: string,
   signal: AbortSignal,
+  hasConsent = false,
 ): Promise<SessionAnswer> {
   const late = new AbortController();
   const clock = setTimeout(() => late.abort(), SESSION_MAX_MS);
@@ -39,7 +41,7 @@ export async function openSession(
     const response = await fetch(`${endpoint}/v1/sessions`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify({ site }),
+      body: JSON.stringify({ site, ...(hasConsent ? { consent: true } : {}) }),
       credentials: 'omit',
       cache: 'no-store',
       signal: late.signal,
@@ -102,21 +104,15 @@ function texts(value: unknown): string[] {
   return listOf(value).filter((item) => typeof item === 'string');
 }
 
-const REFUSALS: ReadonlyMap<string, EndCode> = new Map([
-  ['gateway_unavailable', 'gateway-unavailable'],
-  ['line_unavailable', 'line-unavailable'],
-  ['bot_unavailable', 'bot-unavailable'],
-  ['origin_refused', 'origin-refused'],
-  ['site_unknown', 'site-unknown'],
-]);
-
 /** Return what a refusal means; the edge's own sentence is kept for the visitor. */
 export function parseRefusal(status: number, text: string): EndReason {
   const problem = parseObject(text);
-  const code = REFUSALS.get(textOf(problem?.['code']) ?? '');
+  const code = refusalCode(textOf(problem?.['code']));
   const detail = textOf(problem?.['detail']);
-  if (code) return { code, detail };
+  const retryAfterS = numberOf(problem?.['retry_after_s']);
+  const retry = retryAfterS === null ? {} : { retryAfterS };
+  if (code) return { code, detail, ...retry };
   // A proxy in front of an edge that is down answers 502 to 504 with a page of its own.
   if (!problem && status >= 500) return { code: 'edge-unreachable', detail: null };
-  return { code: 'refused', detail };
+  return { code: 'refused', detail, ...retry };
 }
