@@ -15,8 +15,10 @@ import type { SiteGate } from './state.js';
 
 /** Longest wait for the edge's answer; without one, the session request decides. */
 export const SITE_MAX_MS = 4_000;
-/** So long an answer is not asked for again. */
+/** So long an open site is not asked again. */
 const FRESH_MS = 5_000;
+/** The same for a closed one, and so long it is believed: a part that was down may be back. */
+const CLOSED_MAX_MS = 1_000;
 /** So long a site is taken to be open as it was; the session request has the last word. */
 const OPEN_MAX_MS = 600_000;
 
@@ -55,14 +57,15 @@ export class SiteWatch {
 
   /** Return what is known now. */
   gate(nowMs: number): SiteGate {
-    const maxMs = this.#gate.kind === 'closed' ? FRESH_MS : OPEN_MAX_MS;
+    const maxMs = this.#gate.kind === 'closed' ? CLOSED_MAX_MS : OPEN_MAX_MS;
     return nowMs - this.#askedMs <= maxMs ? this.#gate : UNKNOWN;
   }
 
   /** Ask, unless the latest answer is fresh or on its way. Never throws. */
   ask(nowMs: number): Promise<SiteGate> {
     if (this.#asking) return this.#asking;
-    if (this.#gate.kind !== 'unknown' && nowMs - this.#askedMs <= FRESH_MS) {
+    const freshMs = this.#gate.kind === 'closed' ? CLOSED_MAX_MS : FRESH_MS;
+    if (this.#gate.kind !== 'unknown' && nowMs - this.#askedMs <= freshMs) {
       return Promise.resolve(this.#gate);
     }
     this.#asking = fetchSite(this.#url).then((gate) => {
@@ -85,7 +88,11 @@ async function fetchSite(url: string): Promise<SiteGate | null> {
   const late = new AbortController();
   const clock = setTimeout(() => late.abort(), SITE_MAX_MS);
   try {
-    const response = await fetch(url, { credentials: 'omit', signal: late.signal });
+    const response = await fetch(url, {
+      credentials: 'omit',
+      cache: 'no-store',
+      signal: late.signal,
+    });
     return parseSite(response.status, await response.text());
   } catch {
     return null;

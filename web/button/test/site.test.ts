@@ -92,11 +92,13 @@ describe('SiteWatch', () => {
   });
 
   it('does not believe for long that a site is closed', async () => {
-    answers = [closed];
+    answers = [closed, open];
     const site = watch();
     await site.ask(0);
-    expect(site.gate(5_000)).toEqual(CLOSED);
-    expect(site.gate(5_001)).toEqual(UNKNOWN);
+    expect(await site.ask(1_000)).toEqual(CLOSED);
+    expect(site.gate(1_000)).toEqual(CLOSED);
+    expect(site.gate(1_001)).toEqual(UNKNOWN);
+    expect(await site.ask(1_001)).toEqual(OPEN);
   });
 
   it('lets the session request decide where the edge does not answer', async () => {
