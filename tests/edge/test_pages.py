@@ -85,6 +85,7 @@ async def test_openapi_describes_the_sessions(rig: EdgeRig) -> None:
         "/v1/sessions",
         "/v1/sessions/refresh",
         "/v1/sessions/cancel",
+        "/v1/sites/{site}",
         "/healthz",
         "/readyz",
     }

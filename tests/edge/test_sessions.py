@@ -57,7 +57,12 @@ async def test_gives_a_grant_and_all_that_the_button_needs(rig: EdgeRig) -> None
     assert events == [
         (
             "session.admitted",
-            {"site": "default", "origin": ORIGIN, "pii.address": "127.0.0.1"},
+            {
+                "site": "default",
+                "origin": ORIGIN,
+                "consent": False,
+                "pii.address": "127.0.0.1",
+            },
         )
     ]
 

@@ -94,7 +94,14 @@ async def test_the_call_goes_where_the_settings_say(rig: EdgeRig) -> None:
         }
         assert list(headers) == [TICKET_HEADER]
         ticket = verify_ticket(headers[TICKET_HEADER], key="t" * 32, now_unix=rig.unix_s)
-        assert ticket == Ticket(asked["call_id"], "default", 120, int(rig.unix_s) + 60)
+        assert ticket == Ticket(
+            asked["call_id"],
+            "default",
+            120,
+            int(rig.unix_s) + 60,
+            warning_s=30,
+            has_consent=False,
+        )
 
 
 async def test_two_calls_at_once_do_not_mix(rig: EdgeRig) -> None:

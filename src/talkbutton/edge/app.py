@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from talkbutton.edge import own_session, sessions, socket, status
+from talkbutton.edge import own_session, sessions, sites, socket, status
 from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.gate import Gate
 from talkbutton.edge.middleware import AnswerHeaders, BodyLimit, security_headers
@@ -64,6 +64,6 @@ def create_api(context: EdgeContext) -> FastAPI:
     )
     api.state.context = context
     install_problems(api)
-    for room in (sessions, own_session, socket, status):
+    for room in (sessions, own_session, sites, socket, status):
         api.include_router(room.router)
     return api

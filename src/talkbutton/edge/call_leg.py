@@ -99,6 +99,8 @@ class CallLeg:
             self._grant.site,
             site.call_duration_max_s,
             int(self._context.wall_clock()) + TICKET_TTL_S,
+            site.limits.warning_s,
+            self._grant.has_consent,
         )
         ticket_key = self._context.secrets.ticket_key.get_secret_value()
         return await self._context.gateway.place_call(

@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Sequence
 
+from talkbutton.edge.budget import keep_budget, reserve_budget, settle_budget
 from talkbutton.edge.context import EdgeContext
 from talkbutton.errors import ConnectionLost
 from talkbutton.ids import CALL_ID_RANDOM_BYTES, make_call_id
@@ -48,25 +49,31 @@ _log = logging.getLogger("talkbutton.edge")
 
 
 async def request_grant(
-    context: EdgeContext, *, call_id: str, site: str, origin: str | None, address: str
+    context: EdgeContext,
+    *,
+    call_id: str,
+    site: str,
+    origin: str | None,
+    address: str,
+    has_consent: bool = False,
 ) -> Admitted | Refused:
     """Return whether a visitor may start the call that will have this id."""
     now_unix = context.wall_clock()
     verdict = admit(
-        SessionRequest(call_id, site, origin, address),
+        SessionRequest(call_id, site, origin, address, has_consent),
         context.presence.liveness,
         context.settings,
         now=context.presence.now,
         now_unix=now_unix,
     )
     if isinstance(verdict, Admitted):
-        refused = await _take(context, call_id, verdict.claims, call_id=call_id)
-        verdict = refused or verdict
+        verdict = await _reserve(context, verdict) or verdict
     measures = {"site": site, "origin": origin, "pii.address": address}
     if isinstance(verdict, Refused):
         context.journal.append(call_id, "session.refused", "edge", code=verdict.code, **measures)
     else:
-        context.journal.append(call_id, "session.admitted", "edge", **measures)
+        consent = verdict.grant.has_consent
+        context.journal.append(call_id, "session.admitted", "edge", consent=consent, **measures)
     return verdict
 
 
@@ -77,6 +84,8 @@ async def spend_grant(
     verdict = _verify(context, token, origin, address)
     if isinstance(verdict, Grant):
         verdict = await _spend(context, verdict)
+    if isinstance(verdict, Grant):
+        verdict = await keep_budget(context, verdict) or verdict
     return _recorded(context, verdict, "grant.spent", address)
 
 
@@ -98,11 +107,7 @@ async def give_grant_back(
     if isinstance(verdict, Grant):
         verdict = await _spend(context, verdict)
     if isinstance(verdict, Grant):
-        kept = [claim.key for claim in kept_claims(asked_for(context, verdict))]
-        try:
-            await context.ledger.release(verdict.call_id, *lease_keys(context, verdict), *kept)
-        except ConnectionLost as exc:
-            _log.warning("a grant that was given back counts until it ends: %s", exc)
+        await _let_go(context, verdict)
     return _recorded(context, verdict, "grant.returned", address)
 
 
@@ -129,6 +134,27 @@ def lease_keys(context: EdgeContext, grant: Grant) -> list[str]:
     return [claim.key for claim in leases]
 
 
+async def _reserve(context: EdgeContext, admitted: Admitted) -> Refused | None:
+    grant = admitted.grant
+    refused = await _take(context, grant.call_id, admitted.claims, call_id=grant.call_id)
+    if refused is not None:
+        return refused
+    refused = await reserve_budget(context, grant)
+    if refused is not None:
+        await _let_go(context, grant)
+    return refused
+
+
+async def _let_go(context: EdgeContext, grant: Grant) -> None:
+    """Stop counting a grant that will not become a call."""
+    kept = [claim.key for claim in kept_claims(asked_for(context, grant))]
+    try:
+        await settle_budget(context, grant, used_s=0)
+        await context.ledger.release(grant.call_id, *lease_keys(context, grant), *kept)
+    except ConnectionLost as exc:
+        _log.warning("a grant that is not used counts until it ends: %s", exc)
+
+
 def _verify(
     context: EdgeContext,
     token: str | None,
@@ -137,7 +163,6 @@ def _verify(
     *,
     is_running: bool = False,
 ) -> Grant | Refused:
-    edge = context.settings.edge
     prefix = context.network_of(address)
     verdict = verify_grant(
         token,

@@ -32,6 +32,9 @@ class SessionQuestion(BaseModel):
     challenge: Annotated[str, Field(min_length=1, max_length=TOKEN_MAX_CHARACTERS)] | None = None
     """The solution of the challenge that an earlier answer asked for."""
 
+    consent: bool = False
+    """Whether the visitor agreed to the site's consent text (``GET /v1/sites/{site}``)."""
+
 
 class CallLimits(BaseModel):
     """What the call may not exceed."""
@@ -80,9 +83,9 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
     403: {"model": Problem, "description": "The page's origin, or the proof, is not good."},
     404: {"model": Problem, "description": "There is no such site."},
     413: {"model": Problem, "description": "The body is too long."},
-    422: {"model": Problem, "description": "The body has the wrong form."},
+    422: {"model": Problem, "description": "The body has the wrong form, or lacks consent."},
     429: {"model": Problem, "description": "A limit is reached; Retry-After says for how long."},
-    503: {"model": Problem, "description": "Part of the way to the bot is down."},
+    503: {"model": Problem, "description": "No calls now: hours, maintenance, or a part is down."},
 }
 
 
@@ -104,7 +107,12 @@ async def start_session(
     if isinstance(call_id, JSONResponse):
         return call_id
     verdict = await request_grant(
-        context, call_id=call_id, site=site, origin=origin, address=address
+        context,
+        call_id=call_id,
+        site=site,
+        origin=origin,
+        address=address,
+        has_consent=question.consent,
     )
     if isinstance(verdict, Refused):
         note_refusal(context, address)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, WebSocket
 
+from talkbutton.edge.budget import settle_budget
 from talkbutton.edge.call_hold import CallHold
 from talkbutton.edge.call_leg import CallLeg
 from talkbutton.edge.challenge import note_start
@@ -35,7 +36,7 @@ from talkbutton.protocols.signaling import (
     Trickle,
     VisitorSent,
 )
-from talkbutton.rules.admission import Refused
+from talkbutton.rules.admission import Grant, Refused
 from talkbutton.runtime.bus import BusMessage
 
 __all__ = ["VisitorSocket", "router"]
@@ -81,6 +82,7 @@ class VisitorSocket:
         self._unread = asyncio.Semaphore(_UNREAD_MAX_MESSAGES)
         self._outbox = Outbox(websocket, lambda: self._heard.put_nowait(ReaderTooSlow()))
         self._leg: CallLeg | None = None
+        self._grant: Grant | None = None  # once it is spent
         self._listening: list[asyncio.Task[None]] = []  # tasks that only report
 
     async def run(self) -> None:
@@ -98,6 +100,8 @@ class VisitorSocket:
                 task.cancel()
             await asyncio.wait([sending], timeout=_FLUSH_DEADLINE_S)
             sending.cancel()
+        if self._grant is not None:
+            await settle_budget(self._context, self._grant, used_s=self._session.used_s)
 
     async def _next_effects(self) -> list[Effect]:
         if self._answers:
@@ -138,13 +142,16 @@ class VisitorSocket:
         if isinstance(verdict, Refused):
             self._answers.append(GrantDenied(verdict.code, verdict.detail))
             return
+        self._grant = verdict
         note_start(self._context, verdict.call_id, address)
         site = self._context.settings.sites[verdict.site]
-        self._answers.append(GrantAccepted(verdict.call_id, site.call_duration_max_s))
         hold = CallHold(self._context, verdict, self._heard.put_nowait)
         self._leg = CallLeg(self._context, verdict, self._heard.put_nowait, hold.confirm_media)
         self._listening.append(tasks.create_task(hold.run()))
         self._listening.append(tasks.create_task(self._hear_bridge(verdict.call_id)))
+        self._answers.append(
+            GrantAccepted(verdict.call_id, site.call_duration_max_s, site.limits.warning_s)
+        )
 
     async def _read(self) -> None:
         while True:

@@ -160,6 +160,21 @@ class SiteSettings(Block):
     hours: HoursSettings = HoursSettings()
     consent: ConsentSettings = ConsentSettings()
 
+    @model_validator(mode="after")
+    def _budget_fits_a_call(self) -> Self:
+        minutes = self.call_duration_max_s / 60
+        costs = {
+            "minutes_per_day": (self.budget.minutes_per_day, minutes),
+            "money_per_day": (self.budget.money_per_day, minutes * self.budget.price_per_minute),
+        }
+        for name, (limit, cost) in costs.items():
+            if limit is not None and cost > limit:
+                raise ValueError(
+                    f"budget.{name} {limit:g} is less than the {cost:g} of one call of "
+                    f"call_duration_max_s {self.call_duration_max_s}: nobody could ever call"
+                )
+        return self
+
 
 class TurnSettings(Block):
     """coturn, and the credentials minted for it."""
@@ -291,6 +306,11 @@ class BotSettings(Block):
         "Thank you for calling. Goodbye!"
     )
     """What the bot says before it hangs up."""
+
+    ending_soon: Annotated[str, StringConstraints(min_length=1, max_length=400)] = (
+        "Our time is almost up. This call will end in a moment."
+    )
+    """What the bot says ``limits.warning_s`` before the longest duration, at the next pause."""
 
     answer_threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.45
     """Least similarity (cosine) between a question and a known one for it to be answered."""

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from talkbutton.settings.blocks import Block
+from talkbutton.settings.times import find_zone, parse_date, parse_day_times
 
 __all__ = [
     "BudgetSettings",
@@ -17,7 +18,25 @@ __all__ = [
 
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-DayTimes = Annotated[tuple[str, ...], Field(max_length=8)]
+
+
+def _checked_day(texts: tuple[str, ...]) -> tuple[str, ...]:
+    parse_day_times(texts)
+    return texts
+
+
+def _checked_date(text: str) -> str:
+    parse_date(text)
+    return text
+
+
+def _checked_zone(name: str) -> str:
+    find_zone(name)
+    return name
+
+
+DayTimes = Annotated[tuple[str, ...], Field(max_length=8), AfterValidator(_checked_day)]
+Day = Annotated[str, AfterValidator(_checked_date)]
 
 
 class LimitsSettings(Block):
@@ -71,7 +90,8 @@ class SiteLimits(Block):
     """New sessions a minute on this site."""
 
     warning_s: Annotated[int, Field(ge=0, le=300)] = 30
-    """The visitor is told so many seconds before the longest duration; 0 tells nobody."""
+    """The visitor is told so many seconds before the longest duration; 0 tells nobody, and
+    neither does a duration that is not longer than this."""
 
 
 class BudgetSettings(Block):
@@ -91,6 +111,12 @@ class BudgetSettings(Block):
 
     instead: Sentence | None = None
     """What the button says when the budget is spent, such as a phone number to call."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.money_per_day is not None and not self.price_per_minute:
+            raise ValueError("money_per_day says nothing without price_per_minute")
+        return self
 
 
 class ChallengeSettings(Block):
@@ -137,7 +163,11 @@ class ChallengeSettings(Block):
 class HoursSettings(Block):
     """When the bot takes calls. Always, until set."""
 
-    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "UTC"
+    timezone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"),
+        AfterValidator(_checked_zone),
+    ] = "UTC"
     """Name in the IANA time zone database, such as ``Europe/Berlin``."""
 
     monday: DayTimes = ("00:00-24:00",)
@@ -161,7 +191,7 @@ class HoursSettings(Block):
     sunday: DayTimes = ("00:00-24:00",)
     """As for Monday."""
 
-    closed_dates: tuple[str, ...] = ()
+    closed_dates: Annotated[tuple[Day, ...], Field(max_length=400)] = ()
     """Days on which nobody answers, such as ``["2026-12-25"]``."""
 
 

@@ -140,6 +140,51 @@ def test_limits_are_wide_only_while_the_page_is_on_this_machine(tmp_path: Path) 
             "is 30",
             "use a multiple of 20",
         ),
+        (
+            "[sites.default.hours]\nmonday = ['25:00-26:00']\n",
+            "sites.default.hours.monday",
+            "cannot stand: 25:00-26:00 is beyond the day's end, which is 24:00",
+            "change it",
+        ),
+        (
+            "[sites.default.hours]\nsunday = ['9-17']\n",
+            "sites.default.hours.sunday",
+            "cannot stand: 9-17 is no range of times",
+            'write it like "09:00-17:30"',
+        ),
+        (
+            "[sites.default.hours]\nfriday = ['09:00-12:00', '11:00-13:00']\n",
+            "sites.default.hours.friday",
+            "cannot stand: 11:00-13:00 begins before the times before it have ended",
+            "write the day's times in order, without overlap",
+        ),
+        (
+            "[sites.default.hours]\ntimezone = 'Europe/Berlim'\n",
+            "sites.default.hours.timezone",
+            "cannot stand: Europe/Berlim is not in the time zone database",
+            'write it like "Europe/Berlin"',
+        ),
+        (
+            "[sites.default.hours]\nclosed_dates = ['25.12.2026']\n",
+            "sites.default.hours.closed_dates.0",
+            "cannot stand: 25.12.2026 is no date",
+            'write it like "2026-12-25"',
+        ),
+        (
+            "[sites.default.budget]\nmoney_per_day = 5\n",
+            "sites.default.budget",
+            "cannot stand: money_per_day says nothing without price_per_minute",
+            "change one of them",
+        ),
+        (
+            "[sites.default.budget]\nminutes_per_day = 5\n",
+            "sites.default",
+            (
+                "cannot stand: budget.minutes_per_day 5 is less than the 10 of one call of "
+                "call_duration_max_s 600: nobody could ever call"
+            ),
+            "change one of them",
+        ),
     ],
 )
 def test_a_refusal_names_file_key_problem_and_remedy(

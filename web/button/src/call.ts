@@ -19,6 +19,8 @@ import type { StatsSummary } from './stats.js';
 export interface CallPlace {
   readonly endpoint: string;
   readonly site: string;
+  /** Whether the visitor agreed to the site's consent text. */
+  readonly hasConsent: boolean;
   /** The element in the page, for what a third party's challenge shows. */
   readonly host: HTMLElement;
 }
@@ -81,10 +83,11 @@ export class Call {
   }
 
   async openSession(): Promise<void> {
-    const { endpoint, site, host } = this.#place;
+    const { endpoint, site, hasConsent, host } = this.#place;
     const { signal } = this.#abort;
-    const answer = await openSession(endpoint, site, signal, (challenge) => {
-      this.#take({ type: 'session-checking' });
+    const question = { site, ...(hasConsent ? { consent: true } : {}) };
+    const answer = await openSession(endpoint, question, signal, (challenge) => {
+      this.#take({ type: 'session-proving' });
       return solveChallenge(challenge, host, signal);
     });
     if (!answer.ok) return this.#take({ type: 'over', reason: answer.reason });
@@ -189,6 +192,8 @@ export class Call {
         return void this.#applyAnswer(signal.sdp);
       case 'caption':
         return this.#ears.onCaption(signal.caption);
+      case 'ending-soon':
+        return this.#take({ ...signal, nowMs: performance.now() });
       case 'over':
         return this.#take({ type: 'over', reason: signal.reason });
     }

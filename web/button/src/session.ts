@@ -6,7 +6,8 @@
 
 import { parseChallenge, type Challenge } from './challenge.js';
 import { isObject, numberOf, parseObject, textOf, type JsonObject } from './json.js';
-import type { EndCode, EndReason } from './state.js';
+import { refusalCode } from './refusals.js';
+import type { EndReason } from './state.js';
 
 /** What the edge allows: everything the call is built from. */
 export interface Grant {
@@ -37,15 +38,15 @@ export const SESSION_MAX_MS = 10_000;
 /** Ask for a grant. Never throws: whatever goes wrong is a reason to show. */
 export async function openSession(
   endpoint: string,
-  site: string,
+  question: JsonObject,
   signal: AbortSignal,
   solve: Solve,
 ): Promise<SessionAnswer> {
-  const first = await ask(endpoint, { site }, signal);
+  const first = await ask(endpoint, question, signal);
   if (first.ok || !first.challenge) return first;
   const challenge = await solve(first.challenge);
-  if (challenge === null) return failure({ code: 'check-failed', detail: null });
-  return ask(endpoint, { site, challenge }, signal);
+  if (challenge === null) return failure({ code: 'challenge-failed', detail: null });
+  return ask(endpoint, { ...question, challenge }, signal);
 }
 
 async function ask(
@@ -133,23 +134,15 @@ function texts(value: unknown): string[] {
   return listOf(value).filter((item) => typeof item === 'string');
 }
 
-const REFUSALS: ReadonlyMap<string, EndCode> = new Map([
-  ['gateway_unavailable', 'gateway-unavailable'],
-  ['line_unavailable', 'line-unavailable'],
-  ['bot_unavailable', 'bot-unavailable'],
-  ['origin_refused', 'origin-refused'],
-  ['site_unknown', 'site-unknown'],
-  ['challenge_needed', 'check-failed'],
-  ['challenge_failed', 'check-failed'],
-]);
-
 /** Return what a refusal means; the edge's own sentence is kept for the visitor. */
 export function parseRefusal(status: number, text: string): EndReason {
   const problem = parseObject(text);
-  const code = REFUSALS.get(textOf(problem?.['code']) ?? '');
+  const code = refusalCode(textOf(problem?.['code']));
   const detail = textOf(problem?.['detail']);
-  if (code) return { code, detail };
+  const retryAfterS = numberOf(problem?.['retry_after_s']);
+  const retry = retryAfterS === null ? {} : { retryAfterS };
+  if (code) return { code, detail, ...retry };
   // A proxy in front of an edge that is down answers 502 to 504 with a page of its own.
   if (!problem && status >= 500) return { code: 'edge-unreachable', detail: null };
-  return { code: 'refused', detail };
+  return { code: 'refused', detail, ...retry };
 }

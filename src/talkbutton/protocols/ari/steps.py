@@ -27,6 +27,7 @@ __all__ = [
     "Report",
     "StartBot",
     "StopBot",
+    "WarnBot",
     "cause_of",
 ]
 
@@ -154,6 +155,13 @@ class StopBot:
 
 
 @dataclass(frozen=True, slots=True)
+class WarnBot:
+    """Tell the bot that the call reaches its longest duration in ``left_s`` seconds."""
+
+    left_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Say why the call ends, before anything is hung up."""
 
@@ -184,4 +192,4 @@ class Ended:
     is_clean: bool
 
 
-Effect = Command | PinPeer | StartBot | StopBot | Announce | Report | Ended
+Effect = Command | PinPeer | StartBot | StopBot | WarnBot | Announce | Report | Ended

@@ -41,10 +41,12 @@ class GrantAccepted:
     Attributes:
         call_id: The call's id.
         duration_max_s: The bridge ends the call after so many seconds from its answer.
+        warning_s: The visitor is told so many seconds before that; 0 tells nobody.
     """
 
     call_id: str
     duration_max_s: float
+    warning_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from talkbutton.rules.admission.admit import (
     SessionRequest,
     admit,
     first_missing_part,
+    owners_refusal,
 )
 from talkbutton.rules.admission.bot_signals import SIGNAL_WEIGHTS, bot_signals, signal_weight
+from talkbutton.rules.admission.budget import budget_claims, budget_used
 from talkbutton.rules.admission.challenge import (
     CHALLENGE_TTL_S,
     NUMBER_RANDOM_BYTES,
@@ -21,7 +23,7 @@ from talkbutton.rules.admission.challenge import (
     issue_challenge,
     verify_solution,
 )
-from talkbutton.rules.admission.claims import Claim, Full
+from talkbutton.rules.admission.claims import Claim, Full, Hold, decide
 from talkbutton.rules.admission.grant import (
     CONTINUE,
     START,
@@ -30,6 +32,7 @@ from talkbutton.rules.admission.grant import (
     sign_grant,
     verify_grant,
 )
+from talkbutton.rules.admission.hours import Closed, Open, opening
 from talkbutton.rules.admission.origin import is_origin_allowed
 from talkbutton.rules.admission.pressure import Crowd, proof_cost, strain
 from talkbutton.rules.admission.refusal import RefusalCode, Refused, refuse
@@ -53,11 +56,14 @@ __all__ = [
     "Bearer",
     "BridgeHeartbeat",
     "Claim",
+    "Closed",
     "Crowd",
     "Full",
     "Grant",
+    "Hold",
     "KeeperHeartbeat",
     "Liveness",
+    "Open",
     "ProofChallenge",
     "RefusalCode",
     "Refused",
@@ -68,11 +74,16 @@ __all__ = [
     "address_prefix",
     "admit",
     "bot_signals",
+    "budget_claims",
+    "budget_used",
+    "decide",
     "first_missing_part",
     "is_origin_allowed",
     "issue_challenge",
     "kept_claims",
     "lease_claims",
+    "opening",
+    "owners_refusal",
     "proof_cost",
     "refuse",
     "session_claims",

@@ -46,6 +46,7 @@ class Grant:
         bucket: What the visitor's calls are counted under: an IPv4 address, or an IPv6 /64.
         grant_id: The grant's own id.
         purpose: What it is good for.
+        has_consent: Whether the visitor agreed to what the owner asks consent for.
     """
 
     call_id: str
@@ -57,6 +58,7 @@ class Grant:
     bucket: str
     grant_id: str
     purpose: Purpose = START
+    has_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def sign_grant(grant: Grant, *, key: str) -> str:
         "bucket": grant.bucket,
         "nbf": grant.not_before_unix,
         "exp": grant.expires_unix,
+        "consent": grant.has_consent,
     }
     return jwt.encode(claims, key, algorithm=_ALGORITHM, headers={"kid": _key_id(key)})
 
@@ -163,6 +166,7 @@ def _read(claims: dict[str, Any] | None) -> Grant | Refused:
             "bucket": str(bucket),
             "nbf": int(not_before_unix),
             "exp": int(expires_unix),
+            "consent": bool(has_consent),
         } if is_call_id(call_id) and is_call_id(grant_id):
             return Grant(
                 call_id=call_id,
@@ -174,6 +178,7 @@ def _read(claims: dict[str, Any] | None) -> Grant | Refused:
                 bucket=bucket,
                 grant_id=grant_id,
                 purpose=purpose,
+                has_consent=has_consent,
             )
         case _:
             return refuse("grant_malformed")
