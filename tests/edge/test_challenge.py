@@ -11,8 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from support import edge_rig
-from support.edge_rig import ORIGIN, SECRETS, SETTINGS, EdgeRig, running_edge
+from support.edge_rig import ORIGIN, PLENTY, SECRETS, SETTINGS, EdgeRig, running_edge
 from support.proof import pack_solution, solve
 from support.provider import PROVIDER_SECRET, Provider, running_provider
 from talkbutton.edge import challenge_provider
@@ -35,8 +34,8 @@ BROWSER = {
 def challenging(**challenge: Any) -> Settings:
     chosen = ChallengeSettings(**{"cost_min": 1_000, "cost_max": 4_000, **challenge})
     sites = {
-        "default": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen),
-        "other": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen),
+        "default": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY),
+        "other": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY),
     }
     return SETTINGS.model_copy(update={"sites": sites})
 
@@ -225,11 +224,9 @@ async def asking(
     tmp_path: Path,
     provider: Provider,
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[EdgeRig]:
     kind, version = request.param
     secrets = SECRETS.model_copy(update={"challenge_provider_secret": SecretStr(PROVIDER_SECRET)})
-    monkeypatch.setattr(edge_rig, "SECRETS", secrets)
     settings = challenging(
         when="always",
         kind=kind,
@@ -237,7 +234,9 @@ async def asking(
         site_key="site-key",
         verify_url=provider.url,
     )
-    async with running_edge(tmp_path, settings=settings, is_challenging=True) as rig:
+    async with running_edge(
+        tmp_path, settings=settings, secrets=secrets, is_challenging=True
+    ) as rig:
         yield rig
 
 

@@ -8,6 +8,7 @@ from websockets.exceptions import InvalidStatus
 
 from support.edge_rig import ORIGIN, SETTINGS, EdgeRig, running_edge
 from talkbutton.edge.gate import asking_rate
+from talkbutton.edge.middleware import BODY_MAX_BYTES
 from talkbutton.rules.admission.rates import Rate
 from talkbutton.settings.model import Settings, SiteLimits, SiteSettings
 
@@ -110,7 +111,7 @@ async def test_no_answer_sets_a_cookie_or_may_be_framed(rig: EdgeRig) -> None:
         await rig.ask(Origin="https://evil.example"),
         await rig.ask(Cookie="session=1"),
         await rig.ask("nowhere"),
-        await rig.ask("x" * 5_000),
+        await rig.ask("x" * BODY_MAX_BYTES),
         await rig.http.options("/v1/sessions", headers={"Origin": ORIGIN}),
         await rig.http.get("/v1/sessions"),
         *[await rig.http.get(path) for path in ("/", "/docs", "/openapi.json", "/readyz", "/no")],

@@ -41,6 +41,7 @@ CLAIMS: dict[str, Any] = {
     "bucket": GRANT.bucket,
     "nbf": GRANT.not_before_unix,
     "exp": GRANT.expires_unix,
+    "consent": False,
 }
 
 
