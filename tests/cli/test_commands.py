@@ -55,6 +55,7 @@ COMMANDS = [
     ["config", "check"],
     ["config", "render"],
     ["config", "reference"],
+    ["config", "firewall"],
     ["edge"],
     ["bridge"],
     ["keeper"],
@@ -174,3 +175,28 @@ def test_a_part_refuses_secrets_that_others_may_read(folder: Path) -> None:
     code, _, err = run("keeper", "--secrets", str(secrets_path(path)))
     assert code == ExitCode.SETTINGS
     assert json.loads(err.splitlines()[-1])["message"].endswith(f"chmod 600 {secrets_path(path)}")
+
+
+def test_the_firewall_is_printed_in_three_forms(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    code, out, _ = run("config", "firewall", "--zone", "all-in-one")
+    assert (code, "table inet talkbutton {" in out) == (ExitCode.OK, True)
+    code, out, _ = run("config", "firewall", "--zone", "all-in-one", "--form", "ufw")
+    assert (code, "ufw default deny incoming" in out) == (ExitCode.OK, True)
+    form = ("--form", "security-groups", "--json")
+    code, out, _ = run("config", "firewall", "--zone", "all-in-one", *form)
+    assert code == ExitCode.OK
+    assert [one["from_port"] for one in json.loads(out)["ingress"]] == [22]
+
+
+def test_a_firewall_that_lacks_an_address_says_which_setting(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    code, out, err = run("config", "firewall", "--zone", "core")
+    assert (code, out) == (ExitCode.SETTINGS, "")
+    assert "firewall.edge_addresses" in err
+
+
+@pytest.mark.usefixtures("folder")
+def test_only_security_groups_have_json() -> None:
+    code, _, err = run("config", "firewall", "--zone", "edge", "--json")
+    assert (code, "security-groups" in err) == (ExitCode.USAGE, True)

@@ -2,14 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from talkbutton.cli.options import DEFAULT_SETTINGS, SettingsFile, told_plainly
+from talkbutton.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, told_plainly
 from talkbutton.errors import StackError
 from talkbutton.operate.stack.prepare import settings_in_force
 from talkbutton.rules.render import Places, render_all
+from talkbutton.rules.render.firewall import (
+    Zone,
+    render_groups,
+    render_groups_json,
+    render_nftables,
+    render_ufw,
+    zone_rules,
+)
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
 from talkbutton.settings.model import Settings
 from talkbutton.settings.reference import settings_reference
@@ -52,6 +60,29 @@ def reference() -> None:
     Example: talkbutton config reference
     """
     typer.echo(settings_reference(), nl=False)
+
+
+@config_app.command()
+def firewall(
+    zone: Annotated[Zone, typer.Option("--zone", help="The machine's part of the deployment.")],
+    form: Annotated[
+        Literal["nftables", "ufw", "security-groups"], typer.Option("--form", help="Whose words.")
+    ] = "nftables",
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Print the firewall of one zone's machines; nothing is changed on this one.
+
+    Examples: `talkbutton config firewall --zone all-in-one | nft -f -`,
+    `talkbutton config firewall --zone edge --form ufw`,
+    `talkbutton config firewall --zone core --form security-groups --json`
+    """
+    if as_json and form != "security-groups":
+        raise typer.BadParameter("only --form security-groups has JSON")
+    with told_plainly():
+        rules = zone_rules(load_settings(settings, os.environ), zone)
+    write = {"nftables": render_nftables, "ufw": render_ufw, "security-groups": render_groups}[form]
+    typer.echo((render_groups_json if as_json else write)(rules), nl=False)
 
 
 def _write(loaded: Settings, settings: Path, out: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from talkbutton.settings.blocks import Address, Block, Extension, Name, Network, Port, PortRange
+from talkbutton.settings.firewall import FirewallSettings
 from talkbutton.settings.protection import (
     BudgetSettings,
     ChallengeSettings,
@@ -32,6 +33,7 @@ __all__ = [
     "ConsentSettings",
     "EdgeSecrets",
     "EdgeSettings",
+    "FirewallSettings",
     "HoursSettings",
     "JanusSettings",
     "KeeperSecrets",
@@ -285,6 +287,7 @@ class Settings(Block):
     bridge: BridgeSettings = BridgeSettings()
     bot: BotSettings = BotSettings()
     speech: SpeechSettings = SpeechSettings()
+    firewall: FirewallSettings = FirewallSettings()
 
     def turn_address(self, media_address: str) -> str:
         """Return the address coturn listens on, given what ``network.media_address`` is."""
