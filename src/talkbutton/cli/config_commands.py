@@ -35,7 +35,7 @@ def check(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
     """
     with told_plainly():
         load_settings(settings, os.environ)
-        load_secrets(secrets_path(settings))
+        load_secrets(secrets_path(settings), os.environ)
     typer.echo(f"{settings} and {secrets_path(settings)} are fine")
 
 
@@ -86,7 +86,7 @@ def firewall(
 
 
 def _write(loaded: Settings, settings: Path, out: Path) -> None:
-    secrets = load_secrets(secrets_path(settings))
+    secrets = load_secrets(secrets_path(settings), os.environ)
     rendered = render_all(loaded, secrets, Places(loaded.network.media_address))
     try:
         for part, files in rendered.items():

@@ -20,13 +20,13 @@ from talkbutton.settings.model import EdgeSecrets, Settings
 __all__ = ["Context", "EdgeContext", "peer_address"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EdgeContext:
     """The rooms below, opened.
 
     Attributes:
         settings: The deployment's settings.
-        secrets: The edge's secrets.
+        secrets: The edge's secrets, as they are now; nobody keeps a copy.
         gateway: Places the calls.
         bus: Live messages from and to the bridge.
         journal: Where events are recorded.
@@ -49,6 +49,10 @@ class EdgeContext:
     ledger: Ledger = field(default_factory=MemoryLedger)
     wall_clock: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
+
+    def take_secrets(self, secrets: EdgeSecrets) -> None:
+        """Go on with these: the operator has rotated some."""
+        self.secrets = secrets
 
 
 def _get_context(connection: HTTPConnection) -> EdgeContext:

@@ -5,7 +5,7 @@ thereby hung up, and only then lets go of Janus.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from talkbutton.edge.gateway import JanusGateway
 from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
 from talkbutton.errors import SettingsError
+from talkbutton.runtime.aio.hangup import on_hangup
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.settings.model import EdgeSecrets, Settings
@@ -22,13 +23,19 @@ from talkbutton.settings.model import EdgeSecrets, Settings
 __all__ = ["run"]
 
 
-async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None:
+async def run(
+    settings: Settings,
+    secrets: EdgeSecrets,
+    state_dir: Path,
+    reread: Callable[[], EdgeSecrets] | None = None,
+) -> None:
     """Serve visitors until cancelled.
 
     Args:
         settings: The deployment's settings, with ``network.media_address`` resolved.
         secrets: What the edge may know.
         state_dir: Folder with the bus and the journal.
+        reread: Returns the secrets as they are now; asked on SIGHUP.
 
     Raises:
         SettingsError: If ``network.media_address`` is not an address.
@@ -49,6 +56,8 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             async with asyncio.TaskGroup() as tasks:
                 for work in (journal.run(), presence.run(), gateway.run()):
                     tasks.create_task(work)
+                if reread is not None:
+                    tasks.create_task(on_hangup(reread, context.take_secrets))
                 await serve(create_app(context), listener)
 
 

@@ -42,3 +42,16 @@ def test_a_refused_ticket_is_not_spent() -> None:
     with pytest.raises(ProtocolError):
         desk.spend(sign_ticket(TICKET, key="x" * 32), now_unix=1_000)
     assert desk.spend(sign_ticket(TICKET, key=KEY), now_unix=1_000) == TICKET
+
+
+def test_after_a_rotation_a_ticket_of_the_key_before_is_good_until_that_is_dropped() -> None:
+    desk = TicketDesk(KEY)
+    desk.change_keys("n" * 32, KEY)
+    assert desk.spend(sign_ticket(TICKET, key=KEY), now_unix=1_000) == TICKET
+    with pytest.raises(ProtocolError, match="used already"):  # whatever key signs it
+        desk.spend(sign_ticket(TICKET, key="n" * 32), now_unix=1_000)
+    other = Ticket("0194" * 8, "default", 600, expires_unix=1_060)
+    desk.change_keys("n" * 32, None)
+    with pytest.raises(ProtocolError, match="not valid"):
+        desk.spend(sign_ticket(other, key=KEY), now_unix=1_000)
+    assert desk.spend(sign_ticket(other, key="n" * 32), now_unix=1_000) == other
