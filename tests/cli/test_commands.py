@@ -13,6 +13,7 @@ from talkbutton.cli.main import app
 from talkbutton.operate.stack.places import Places
 from talkbutton.runtime.journal import Journal
 from talkbutton.settings.load import secrets_path
+from talkbutton.settings.secrets_file import read_secrets_file
 from talkbutton.settings.starter import write_first_settings
 
 pytestmark = pytest.mark.cli
@@ -47,6 +48,10 @@ async def write_call(path: Path, call_id: str) -> None:
 COMMANDS = [
     ["up"],
     ["install"],
+    ["init"],
+    ["secrets", "rotate"],
+    ["secrets", "drop-previous"],
+    ["secrets", "status"],
     ["status"],
     ["down"],
     ["logs"],
@@ -55,6 +60,7 @@ COMMANDS = [
     ["config", "check"],
     ["config", "render"],
     ["config", "reference"],
+    ["config", "firewall"],
     ["edge"],
     ["bridge"],
     ["keeper"],
@@ -189,3 +195,106 @@ def test_a_part_refuses_secrets_that_others_may_read(folder: Path) -> None:
     code, _, err = run("keeper", "--secrets", str(secrets_path(path)))
     assert code == ExitCode.SETTINGS
     assert json.loads(err.splitlines()[-1])["message"].endswith(f"chmod 600 {secrets_path(path)}")
+
+
+def test_the_firewall_is_printed_in_three_forms(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    code, out, _ = run("config", "firewall", "--zone", "all-in-one")
+    assert (code, "table inet talkbutton {" in out) == (ExitCode.OK, True)
+    code, out, _ = run("config", "firewall", "--zone", "all-in-one", "--form", "ufw")
+    assert (code, "ufw default deny incoming" in out) == (ExitCode.OK, True)
+    form = ("--form", "security-groups", "--json")
+    code, out, _ = run("config", "firewall", "--zone", "all-in-one", *form)
+    assert code == ExitCode.OK
+    assert [one["from_port"] for one in json.loads(out)["ingress"]] == [22]
+
+
+def test_a_firewall_that_lacks_an_address_says_which_setting(folder: Path) -> None:
+    write_first_settings(folder / "talkbutton.toml")
+    code, out, err = run("config", "firewall", "--zone", "core")
+    assert (code, out) == (ExitCode.SETTINGS, "")
+    assert "firewall.edge_addresses" in err
+
+
+@pytest.mark.usefixtures("folder")
+def test_only_security_groups_have_json() -> None:
+    code, _, err = run("config", "firewall", "--zone", "edge", "--json")
+    assert (code, "security-groups" in err) == (ExitCode.USAGE, True)
+
+
+def values(folder: Path) -> dict[str, str]:
+    return dict(read_secrets_file(secrets_path(folder / "talkbutton.toml")).values)
+
+
+def test_init_writes_what_is_missing_once(folder: Path) -> None:
+    code, out, _ = run("init")
+    assert (code, out.count("wrote")) == (ExitCode.OK, 3)
+    before = values(folder)
+    assert run("init") == (ExitCode.OK, "everything is there already\n", "")
+    assert values(folder) == before
+
+
+def test_init_adds_a_secret_that_an_older_file_lacks(folder: Path) -> None:
+    run("init")
+    path = secrets_path(folder / "talkbutton.toml")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "challenge_key" not in line))
+    code, out, _ = run("init")
+    assert (code, out) == (
+        ExitCode.OK,
+        "made challenge_key, which talkbutton.secrets.toml lacked\n",
+    )
+
+
+def test_secrets_rotate_keeps_the_old_value_and_shows_none(folder: Path) -> None:
+    run("init")
+    before = values(folder)
+    code, out, err = run("secrets", "rotate", "grant_key", "sip_password")
+    after = values(folder)
+    assert (code, "rotated grant_key, sip_password" in out) == (ExitCode.OK, True)
+    assert after["grant_key_previous"] == before["grant_key"] != after["grant_key"]
+    assert after["sip_password"] != before["sip_password"]
+    code, status, _ = run("secrets", "status", "--json")
+    rows = {row["name"]: row for row in json.loads(status)["secrets"]}
+    assert rows["grant_key_previous"]["parts"] == ["edge"]
+    assert rows["sip_password"]["parts"] == ["asterisk", "keeper"]
+    assert rows["grant_key"]["age_s"] < 60
+    code, dropped, _ = run("secrets", "drop-previous")
+    assert (code, dropped) == (ExitCode.OK, "dropped grant_key_previous\n")
+    assert run("secrets", "drop-previous")[1] == "there was nothing to drop\n"
+    shown = out + err + status + dropped + run("secrets", "status")[1]
+    assert not any(one in shown for one in (*before.values(), *after.values()))
+
+
+def test_secrets_rotate_all(folder: Path) -> None:
+    run("init")
+    before = values(folder)
+    assert run("secrets", "rotate", "--all")[0] == ExitCode.OK
+    after = values(folder)
+    assert all(after[name] != before[name] for name in before)
+    assert run("config", "check")[0] == ExitCode.OK
+
+
+def test_secrets_rotate_needs_to_know_which(folder: Path) -> None:
+    run("init")
+    assert run("secrets", "rotate")[0] == ExitCode.USAGE
+    assert run("secrets", "rotate", "grant_key", "--all")[0] == ExitCode.USAGE
+    code, _, err = run("secrets", "rotate", "redis_password")
+    assert (code, "given by somebody else" in err) == (ExitCode.SETTINGS, True)
+    assert "redis_password" not in values(folder)
+
+
+def test_a_secret_of_the_environment_is_rotated_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init")
+    before = values(folder)
+    monkeypatch.setenv("TALKBUTTON_SECRET_GRANT_KEY", "e" * 40)
+    code, _, err = run("secrets", "rotate", "grant_key")
+    assert (code, "TALKBUTTON_SECRET_GRANT_KEY" in err) == (ExitCode.SETTINGS, True)
+    assert values(folder) == before
+    rows = {
+        row["name"]: row for row in json.loads(run("secrets", "status", "--json")[1])["secrets"]
+    }
+    assert rows["grant_key"]["from"] == "TALKBUTTON_SECRET_GRANT_KEY"
+    assert rows["grant_key"]["age_s"] is None

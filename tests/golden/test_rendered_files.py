@@ -1,14 +1,22 @@
-"""The rendered files of three deployments, as they are reviewed.
+"""The rendered files of three deployments and the firewalls of four zones, as reviewed.
 
 To write them anew: ``TALKBUTTON_GOLDEN=write pytest tests/golden``, then read the difference.
 """
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from talkbutton.rules.render import Places, render_all
+from talkbutton.rules.render.firewall import (
+    Zone,
+    render_groups,
+    render_nftables,
+    render_ufw,
+    zone_rules,
+)
 from talkbutton.settings.model import Secrets, Settings
 
 pytestmark = pytest.mark.golden
@@ -58,8 +66,10 @@ def _rendered(deployment: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_files_are_as_reviewed(deployment: str) -> None:
-    rendered = _rendered(deployment)
-    folder = FILES / deployment
+    _compare(FILES / deployment, _rendered(deployment))
+
+
+def _compare(folder: Path, rendered: dict[str, str]) -> None:
     if os.environ.get(WRITE_VARIABLE) == "write":
         _write(folder, rendered)
     reviewed = {
@@ -77,3 +87,30 @@ def _write(folder: Path, rendered: dict[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+FIREWALL: dict[str, object] = {
+    "version": 1,
+    "edge": {"listen_address": "0.0.0.0", "public_url": "https://voice.example", "port": 443},
+    "turn": {"tls_certificate": "turn.pem", "tls_key": "turn.key"},
+    "limits": {"store": "redis", "redis_url": "redis://10.1.0.4:6379/0"},
+    "firewall": {
+        "edge_addresses": ["10.1.0.2", "fd00::2"],
+        "core_addresses": ["10.1.0.3", "fd00::3"],
+        "app_addresses": ["10.1.0.4", "fd00::4"],
+        "operator_networks": ["192.0.2.0/24"],
+    },
+}
+
+
+def test_firewalls_are_as_reviewed() -> None:
+    settings = Settings.model_validate(FIREWALL, strict=False)
+    rendered: dict[str, str] = {}
+    for zone in get_args(Zone):
+        rules = zone_rules(settings, zone)
+        rendered |= {
+            f"{zone}.nft": render_nftables(rules),
+            f"{zone}.ufw.sh": render_ufw(rules),
+            f"{zone}.groups.txt": render_groups(rules),
+        }
+    _compare(FILES / "firewall", rendered)

@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from talkbutton.errors import BotError
 from talkbutton.ids import CALL_ID_RANDOM_BYTES, make_call_id
 from talkbutton.protocols.ari.steps import CallTiming
 from talkbutton.runtime.aio.backoff import Backoff
+from talkbutton.runtime.aio.hangup import on_hangup
 from talkbutton.runtime.bus import BusMessage, LocalBus
 from talkbutton.runtime.journal import Journal
 from talkbutton.settings.model import BridgeSecrets, Settings
@@ -37,14 +38,26 @@ _ARI_USER = "bridge"
 _STATUS_EVERY_S = 1.0
 
 
-async def run(settings: Settings, secrets: BridgeSecrets, state_dir: Path) -> None:
+async def run(
+    settings: Settings,
+    secrets: BridgeSecrets,
+    state_dir: Path,
+    reread: Callable[[], BridgeSecrets] | None = None,
+) -> None:
     """Serve calls until cancelled, with the bot and the media that the settings name.
+
+    Args:
+        settings: The deployment's settings.
+        secrets: What the bridge may know.
+        state_dir: Folder with the bus and the journal.
+        reread: Returns the secrets as they are now; asked on SIGHUP.
 
     Raises:
         StackError: If the journal cannot be opened.
     """
     bot = make_bot(settings, state_dir)
-    await serve(settings, secrets, state_dir, bot=bot, open_media=rtp_opener(settings))
+    media = rtp_opener(settings)
+    await serve(settings, secrets, state_dir, bot=bot, open_media=media, reread=reread)
 
 
 async def serve(
@@ -55,6 +68,7 @@ async def serve(
     bot: Bot,
     open_media: OpenMedia,
     timing: CallTiming | None = None,
+    reread: Callable[[], BridgeSecrets] | None = None,
 ) -> None:
     """Serve calls until cancelled.
 
@@ -65,6 +79,7 @@ async def serve(
         bot: What talks.
         open_media: Opens a media port for a call.
         timing: How long calls wait for what.
+        reread: Returns the secrets as they are now; asked on SIGHUP.
 
     Raises:
         StackError: If the journal cannot be opened.
@@ -88,12 +103,14 @@ async def serve(
             media_format=settings.bridge.codec,
             timing=timing or CallTiming(),
         )
-        keys = (secrets.ticket_key, secrets.ticket_key_previous)
-        desk = TicketDesk(
-            [key.get_secret_value() for key in keys if key is not None], started_unix=time.time()
-        )
+        desk = TicketDesk(_ticket_keys(secrets), started_unix=time.time())
         rules = SwitchboardRules(settings.bridge.calls_max, _new_call_id)
-        await _switch(place, desk, rules)
+        await _switch(place, desk, rules, reread)
+
+
+def _ticket_keys(secrets: BridgeSecrets) -> list[str]:
+    keys = (secrets.ticket_key, secrets.ticket_key_previous)
+    return [key.get_secret_value() for key in keys if key is not None]
 
 
 def make_bot(settings: Settings, state_dir: Path) -> Bot:
@@ -124,7 +141,12 @@ async def _opened(state_dir: Path, bot: Bot) -> AsyncIterator[tuple[Journal, Loc
         await journal.close()
 
 
-async def _switch(place: CallPlace, desk: TicketDesk, rules: SwitchboardRules) -> None:
+async def _switch(
+    place: CallPlace,
+    desk: TicketDesk,
+    rules: SwitchboardRules,
+    reread: Callable[[], BridgeSecrets] | None,
+) -> None:
     """Run the calls inside of what they need: link and journal end after the last of them."""
     async with asyncio.TaskGroup() as background, asyncio.TaskGroup() as calls:
         background.create_task(place.journal.run())
@@ -133,6 +155,10 @@ async def _switch(place: CallPlace, desk: TicketDesk, rules: SwitchboardRules) -
         try:
             background.create_task(place.link.run(status.link_events()))
             background.create_task(status.run())
+            if reread is not None:
+                background.create_task(
+                    on_hangup(reread, lambda new: desk.change_keys(_ticket_keys(new)))
+                )
             await _open_bot(place.bot)
             board.is_bot_ready = True
             status.tell()

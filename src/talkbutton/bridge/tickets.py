@@ -26,6 +26,10 @@ class TicketDesk:
         self._started_unix = started_unix
         self._used_until_unix: dict[str, int] = {}
 
+    def change_keys(self, keys: Sequence[str]) -> None:
+        """Take tickets signed with these keys from now on; used ones stay used."""
+        self._keys = keys
+
     def spend(self, text: str, *, now_unix: float) -> Ticket:
         """Return the ticket that ``text`` holds; it is not valid a second time.
 
@@ -36,7 +40,7 @@ class TicketDesk:
         self._forget(now_unix)
         if not text:
             raise ProtocolError("the call has no ticket")
-        ticket = self._verify(text, now_unix)
+        ticket = self._verified(text, now_unix)
         if ticket.expires_unix - TICKET_TTL_S < self._started_unix:
             raise ProtocolError("the call's ticket is from before this bridge started")
         if ticket.call_id in self._used_until_unix:
@@ -44,7 +48,7 @@ class TicketDesk:
         self._used_until_unix[ticket.call_id] = ticket.expires_unix
         return ticket
 
-    def _verify(self, text: str, now_unix: float) -> Ticket:
+    def _verified(self, text: str, now_unix: float) -> Ticket:
         first, *others = self._keys
         try:
             return verify_ticket(text, key=first, now_unix=now_unix)

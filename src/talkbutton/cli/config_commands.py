@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,14 @@ from talkbutton.errors import StackError
 from talkbutton.operate.stack.prepare import settings_in_force
 from talkbutton.rules.admission.exposure import exposure
 from talkbutton.rules.render import Front, Places, render_all, render_front
+from talkbutton.rules.render.firewall import (
+    Zone,
+    render_groups,
+    render_groups_json,
+    render_nftables,
+    render_ufw,
+    zone_rules,
+)
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
 from talkbutton.settings.model import Settings
 from talkbutton.settings.reference import settings_reference
@@ -30,7 +38,7 @@ def check(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
     """
     with told_plainly():
         load_settings(settings, os.environ)
-        load_secrets(secrets_path(settings))
+        load_secrets(secrets_path(settings), os.environ)
     typer.echo(f"{settings} and {secrets_path(settings)} are fine")
 
 
@@ -96,8 +104,31 @@ def front(
         typer.echo(render_front(proxy, load_settings(settings, os.environ)), nl=False)
 
 
+@config_app.command()
+def firewall(
+    zone: Annotated[Zone, typer.Option("--zone", help="The machine's part of the deployment.")],
+    form: Annotated[
+        Literal["nftables", "ufw", "security-groups"], typer.Option("--form", help="Whose words.")
+    ] = "nftables",
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    as_json: AsJson = False,
+) -> None:
+    """Print the firewall of one zone's machines; nothing is changed on this one.
+
+    Examples: `talkbutton config firewall --zone all-in-one | nft -f -`,
+    `talkbutton config firewall --zone edge --form ufw`,
+    `talkbutton config firewall --zone core --form security-groups --json`
+    """
+    if as_json and form != "security-groups":
+        raise typer.BadParameter("only --form security-groups has JSON")
+    with told_plainly():
+        rules = zone_rules(load_settings(settings, os.environ), zone)
+    write = {"nftables": render_nftables, "ufw": render_ufw, "security-groups": render_groups}[form]
+    typer.echo((render_groups_json if as_json else write)(rules), nl=False)
+
+
 def _write(loaded: Settings, settings: Path, out: Path) -> None:
-    secrets = load_secrets(secrets_path(settings))
+    secrets = load_secrets(secrets_path(settings), os.environ)
     rendered = render_all(loaded, secrets, Places(loaded.network.media_address))
     try:
         for part, files in rendered.items():

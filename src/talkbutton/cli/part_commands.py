@@ -60,8 +60,8 @@ def edge(
     def work() -> Work:
         from talkbutton.edge.program import run
 
-        loaded, own = _load(settings, secrets, EdgeSecrets)
-        return run(loaded, own, state)
+        reread = _reader(secrets, EdgeSecrets)
+        return run(_settings(settings), reread(), state, reread)
 
     _run("edge", work, is_verbose=verbose)
 
@@ -80,8 +80,8 @@ def bridge(
     def work() -> Work:
         from talkbutton.bridge.program import run
 
-        loaded, own = _load(settings, secrets, BridgeSecrets)
-        return run(loaded, own, state)
+        reread = _reader(secrets, BridgeSecrets)
+        return run(_settings(settings), reread(), state, reread)
 
     _run("bridge", work, is_verbose=verbose)
 
@@ -100,8 +100,7 @@ def keeper(
     def work() -> Work:
         from talkbutton.keeper.program import run
 
-        loaded, own = _load(settings, secrets, KeeperSecrets)
-        return run(loaded, own, state)
+        return run(_settings(settings), _reader(secrets, KeeperSecrets)(), state)
 
     _run("keeper", work, is_verbose=verbose)
 
@@ -140,10 +139,8 @@ def _settings(path: Path) -> Settings:
     return load_settings(path, os.environ)
 
 
-def _load(
-    settings: Path, secrets: Path, model: type[_PartSecrets]
-) -> tuple[Settings, _PartSecrets]:
-    return _settings(settings), load_part_secrets(secrets, model)
+def _reader(path: Path, model: type[_PartSecrets]) -> Callable[[], _PartSecrets]:
+    return lambda: load_part_secrets(path, model, os.environ)
 
 
 def _run(part: str, work: Callable[[], Work], *, is_verbose: bool) -> None:

@@ -30,6 +30,8 @@ from talkbutton.operate.stack.parts import PART_BY_NAME
 from talkbutton.operate.stack.readiness import last_lines
 from talkbutton.operate.stack.status import PartStatus, read_status
 from talkbutton.operate.stack.up import UpOptions, up
+from talkbutton.settings.load import secrets_path
+from talkbutton.settings.starter import complete_secrets, write_first_settings
 
 __all__ = ["add_stack_commands"]
 
@@ -67,6 +69,25 @@ async def _up(options: UpOptions, show: TerminalShow, *, with_logs: bool) -> Non
     places = places_of(options.settings)
     async with beside(follow_logs(places, tuple(PART_BY_NAME), show.say)):
         await up(options, show)
+
+
+def init_command(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Write settings, secrets and a knowledge folder, where they are missing.
+
+    A secrets file of an older version gets the secrets that this one needs beside those; nothing
+    that exists is changed. `up` does the same.
+
+    Examples: `talkbutton init`, `talkbutton init --settings shop/talkbutton.toml`
+    """
+    with told_plainly():
+        written = write_first_settings(settings, os.environ)
+        added = complete_secrets(settings, os.environ)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    for name in added:
+        typer.echo(f"made {name}, which {secrets_path(settings)} lacked")
+    if not written and not added:
+        typer.echo("everything is there already")
 
 
 def install_command() -> None:
@@ -141,6 +162,7 @@ def logs_command(
 def add_stack_commands(app: typer.Typer) -> None:
     """Add the commands that install, start, watch and stop."""
     app.command("up")(up_command)
+    app.command("init")(init_command)
     app.command("install")(install_command)
     app.command("status")(status_command)
     app.command("down")(down_command)

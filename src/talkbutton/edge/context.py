@@ -27,13 +27,13 @@ __all__ = ["Context", "EdgeContext", "address_of", "networks", "peer_address"]
 _VERIFICATIONS_AT_ONCE = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EdgeContext:
     """The rooms below, opened.
 
     Attributes:
         settings: The deployment's settings.
-        secrets: The edge's secrets.
+        secrets: The edge's secrets, as they are now; nobody keeps a copy.
         gateway: Places the calls.
         bus: Live messages from and to the bridge.
         journal: Where events are recorded.
@@ -65,6 +65,10 @@ class EdgeContext:
         return address_prefix(
             address, v4_bits=edge.grant_prefix_v4_bits, v6_bits=edge.grant_prefix_v6_bits
         )
+
+    def take_secrets(self, secrets: EdgeSecrets) -> None:
+        """Go on with these: the operator has rotated some."""
+        self.secrets = secrets
 
 
 def _get_context(connection: HTTPConnection) -> EdgeContext:

@@ -5,7 +5,7 @@ thereby hung up, and only then lets go of Janus.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
 from talkbutton.edge.tls import Certificate
 from talkbutton.errors import SettingsError
+from talkbutton.runtime.aio.hangup import on_hangup
 from talkbutton.runtime.aio.janus_link import janus_login
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
@@ -26,13 +27,19 @@ from talkbutton.settings.model import EdgeSecrets, EdgeSettings, Settings
 __all__ = ["run"]
 
 
-async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None:
+async def run(
+    settings: Settings,
+    secrets: EdgeSecrets,
+    state_dir: Path,
+    reread: Callable[[], EdgeSecrets] | None = None,
+) -> None:
     """Serve visitors until cancelled.
 
     Args:
         settings: The deployment's settings, with ``network.media_address`` resolved.
         secrets: What the edge may know.
         state_dir: Folder with the bus, the journal and the ledger.
+        reread: Returns the secrets as they are now; asked on SIGHUP.
 
     Raises:
         SettingsError: If ``network.media_address`` is not an address, or a site's challenge lacks
@@ -61,6 +68,8 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             async with asyncio.TaskGroup() as tasks:
                 for work in (journal.run(), presence.run(), gateway.run()):
                     tasks.create_task(work)
+                if reread is not None:
+                    tasks.create_task(on_hangup(reread, context.take_secrets))
                 await serve(
                     create_app(context), listener, edge=settings.edge, certificate=certificate
                 )

@@ -5,20 +5,24 @@ than one mistake: the first is raised, the others are its notes.
 """
 
 import json
-import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from talkbutton.errors import SettingsError
+from talkbutton.settings.files import read_toml
 from talkbutton.settings.model import SETTINGS_VERSION, EdgeSettings, Secrets, Settings
 from talkbutton.settings.problems import field_annotation, refusals
+from talkbutton.settings.secrets_environment import secrets_from_environment, variable_of
+from talkbutton.settings.secrets_file import read_secrets_file
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
+    "NO_ENVIRONMENT",
     "load_part_secrets",
     "load_secrets",
     "load_settings",
@@ -29,6 +33,9 @@ __all__ = [
 ENVIRONMENT_PREFIX = "TALKBUTTON_"
 """``TALKBUTTON_EDGE__PORT=8081`` stands for ``edge.port = 8081``."""
 
+NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+"""For who takes nothing from the environment."""
+
 _Model = TypeVar("_Model", bound=BaseModel)
 _LIMITS_ON_THIS_MACHINE = {
     "calls_per_address": 20,
@@ -36,7 +43,6 @@ _LIMITS_ON_THIS_MACHINE = {
     "sessions_per_address_and_minute": 120,
 }
 """Only this machine's owner can press a button whose page lives on loopback."""
-_OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
 def secrets_path(settings_path: Path) -> Path:
@@ -56,35 +62,45 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: If the file cannot be read, or a setting is refused.
     """
-    document = _read_toml(path, hint="run `talkbutton up` here, which writes one, or name another")
+    document = read_toml(path, hint="run `talkbutton init` here, which writes one, or name another")
     _check_version(path, document)
     merged, sources = overlay(document, environ)
     _derive(merged)
     return _validate(Settings, merged, path, sources)
 
 
-def load_secrets(path: Path) -> Secrets:
+def load_secrets(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Secrets:
     """Return the secrets of the whole deployment.
 
+    Args:
+        path: The secrets file.
+        environ: The environment, whose secrets are above the file's.
+
     Raises:
         SettingsError: If the file is missing, others may read it, or a secret is refused.
     """
-    return load_part_secrets(path, Secrets)
+    return load_part_secrets(path, Secrets, environ)
 
 
-def load_part_secrets(path: Path, model: type[_Model]) -> _Model:
+def load_part_secrets(
+    path: Path, model: type[_Model], environ: Mapping[str, str] = NO_ENVIRONMENT
+) -> _Model:
     """Return one part's secrets, such as ``EdgeSecrets``.
 
+    Args:
+        path: File with this part's secrets; may be missing when the environment gives them all.
+        model: What this part may know.
+        environ: The environment, whose secrets are above the file's.
+
     Raises:
         SettingsError: If the file is missing, others may read it, or a secret is refused.
     """
-    document = _read_toml(path, hint="run `talkbutton up`, which makes new secrets")
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & _OTHERS_MAY_READ:
-        raise SettingsError(
-            str(path), f"may be read by other users (mode {mode:o})", hint=f"run: chmod 600 {path}"
-        )
-    return _validate(model, document, path, {})
+    given = secrets_from_environment(environ, model.model_fields)
+    needed = {name for name, one in model.model_fields.items() if one.is_required()}
+    is_complete = needed.issubset(given) and not path.exists()
+    values = {} if is_complete else read_secrets_file(path).values
+    sources = {name: f"environment: {variable_of(name)}" for name in given}
+    return _validate(model, values | given, path, sources)
 
 
 def overlay(
@@ -158,22 +174,6 @@ def _takes_text(annotation: Any, text: str) -> bool:
         except ValidationError:
             return False
     return True
-
-
-def _read_toml(path: Path, *, hint: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(str(path), "does not exist", hint=hint) from None
-    except UnicodeDecodeError as exc:
-        problem = f"is not UTF-8 text (byte {exc.start})"
-        raise SettingsError(str(path), problem, hint="save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as exc:
-        problem = f"is not valid TOML: {exc}"
-        raise SettingsError(str(path), problem, hint="mend that line") from None
-    except OSError as exc:
-        problem = f"cannot be read: {exc.strerror}"
-        raise SettingsError(str(path), problem, hint="check its owner and mode") from exc
 
 
 def _check_version(path: Path, document: Mapping[str, Any]) -> None:

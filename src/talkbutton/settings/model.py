@@ -19,6 +19,7 @@ from talkbutton.settings.blocks import (
     Port,
     PortRange,
 )
+from talkbutton.settings.firewall import FirewallSettings
 from talkbutton.settings.protection import (
     BudgetSettings,
     ChallengeSettings,
@@ -41,6 +42,7 @@ __all__ = [
     "ConsentSettings",
     "EdgeSecrets",
     "EdgeSettings",
+    "FirewallSettings",
     "HoursSettings",
     "JanusSettings",
     "KeeperSecrets",
@@ -347,6 +349,7 @@ class Settings(Block):
     bridge: BridgeSettings = BridgeSettings()
     bot: BotSettings = BotSettings()
     speech: SpeechSettings = SpeechSettings()
+    firewall: FirewallSettings = FirewallSettings()
 
     def turn_address(self, media_address: str) -> str:
         """Return the address coturn listens on, given what ``network.media_address`` is."""

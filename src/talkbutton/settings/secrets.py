@@ -4,9 +4,21 @@ A secret with a ``_previous`` beside it is rotated with overlap: the new one sig
 accepted until the old one is dropped.
 """
 
+from collections.abc import Mapping
+
 from talkbutton.settings.blocks import Block, Secret
 
-__all__ = ["BridgeSecrets", "EdgeSecrets", "KeeperSecrets", "Secrets"]
+__all__ = [
+    "PREVIOUS",
+    "BridgeSecrets",
+    "EdgeSecrets",
+    "KeeperSecrets",
+    "Secrets",
+    "parts_that_know",
+]
+
+PREVIOUS = "_previous"
+"""Ends the name of the value before a rotation."""
 
 
 class Secrets(Block):
@@ -83,3 +95,18 @@ class BridgeSecrets(Block):
     ari_password: Secret
     ticket_key: Secret
     ticket_key_previous: Secret | None = None
+
+
+_KNOWN_BY: Mapping[str, frozenset[str]] = {
+    "coturn": frozenset({"turn_secret", "turn_secret_previous"}),
+    "asterisk": frozenset({"sip_password", "ari_password"}),
+    "janus": frozenset({"janus_api_secret", "janus_token_secret", "janus_admin_secret"}),
+    "keeper": frozenset(KeeperSecrets.model_fields),
+    "bridge": frozenset(BridgeSecrets.model_fields),
+    "edge": frozenset(EdgeSecrets.model_fields),
+}
+
+
+def parts_that_know(name: str) -> tuple[str, ...]:
+    """Return the parts that may know a secret; those that check it come before who signs."""
+    return tuple(part for part, names in _KNOWN_BY.items() if name in names)

@@ -1,18 +1,21 @@
 """Writes the first ``talkbutton.toml``, its secrets and a starter knowledge folder."""
 
-import secrets
+import time
 import tomllib
+from collections.abc import Collection, Mapping
 from importlib import resources
 from pathlib import Path
 
 from talkbutton.errors import SettingsError
-from talkbutton.settings.encode import encode_toml
-from talkbutton.settings.load import secrets_path
-from talkbutton.settings.model import Secrets
+from talkbutton.settings.files import replace_file
+from talkbutton.settings.load import NO_ENVIRONMENT, secrets_path
+from talkbutton.settings.secrets import Secrets
+from talkbutton.settings.secrets_environment import given_secrets
+from talkbutton.settings.secrets_file import add_missing_secrets
 
-__all__ = ["write_first_settings"]
+__all__ = ["complete_secrets", "write_first_settings"]
 
-_SECRET_BYTES = 24
+_MADE_HERE = {name for name, one in Secrets.model_fields.items() if one.is_required()}
 _KNOWLEDGE = "knowledge"  # the default of bot.knowledge_dir
 _SAMPLE = ("bots", "local", "sample_knowledge")
 
@@ -49,11 +52,12 @@ knowledge_dir = "knowledge"
 """
 
 
-def write_first_settings(path: Path) -> list[Path]:
-    """Write what is missing of the settings file, its secrets and the knowledge folder.
+def write_first_settings(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> list[Path]:
+    """Write what is missing of the settings file, the secrets file and the knowledge folder.
 
-    Nothing that exists is changed. The knowledge folder is the sample's, and made only on the first
-    run in a folder, where the settings do not name another one.
+    Nothing that exists is changed, and secrets that the environment gives are not made. The
+    knowledge folder is the sample's, and made only on the first run in a folder, where the
+    settings do not name another one.
 
     Returns:
         What was written, in order.
@@ -62,7 +66,7 @@ def write_first_settings(path: Path) -> list[Path]:
         SettingsError: If the folder cannot be written to.
     """
     try:
-        return _write_missing(path)
+        return _write_missing(path, given_secrets(environ))
     except OSError as exc:
         problem = f"cannot be written: {exc.strerror}"
         raise SettingsError(
@@ -70,21 +74,35 @@ def write_first_settings(path: Path) -> list[Path]:
         ) from exc
 
 
-def _write_missing(path: Path) -> list[Path]:
+def complete_secrets(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> list[str]:
+    """Make the secrets that this version needs and an older one did not; others stay as they are.
+
+    Args:
+        path: The settings file.
+        environ: The environment, which may give secrets.
+
+    Returns:
+        The names of those that were added.
+
+    Raises:
+        SettingsError: If the secrets file cannot be read or written.
+    """
+    given, now_unix = given_secrets(environ), int(time.time())
+    return add_missing_secrets(secrets_path(path), given=given, now_unix=now_unix)
+
+
+def _write_missing(path: Path, given: Collection[str]) -> list[Path]:
     written: list[Path] = []
     is_first_run = not (path.exists() and secrets_path(path).exists())
     knowledge = path.parent / _KNOWLEDGE
     if is_first_run and _wants_sample(path, knowledge):
         _write_sample(knowledge)
         written.append(knowledge)
-    if not secrets_path(path).exists():
-        needed = [name for name, one in Secrets.model_fields.items() if one.is_required()]
-        made = {name: secrets.token_hex(_SECRET_BYTES) for name in needed}
-        heading = "# Secrets of talkbutton. Show them to nobody; keep this file's mode at 600.\n\n"
-        _write_new(secrets_path(path), heading + encode_toml(made), mode=0o600)
+    if not secrets_path(path).exists() and not _MADE_HERE.issubset(given):
+        add_missing_secrets(secrets_path(path), given=given, now_unix=int(time.time()))
         written.append(secrets_path(path))
     if not path.exists():
-        _write_new(path, _FIRST_SETTINGS, mode=0o644)
+        replace_file(path, _FIRST_SETTINGS, mode=0o644)
         written.append(path)
     return written
 
@@ -110,12 +128,3 @@ def _write_sample(folder: Path) -> None:
     for entry in sample.iterdir():
         if entry.name.endswith(".md"):
             (folder / entry.name).write_text(entry.read_text(encoding="utf-8"), encoding="utf-8")
-
-
-def _write_new(path: Path, text: str, *, mode: int) -> None:
-    """Write a file that does not exist yet, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=mode, exist_ok=False)
-    partial.write_text(text, encoding="utf-8")
-    partial.rename(path)

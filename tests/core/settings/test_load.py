@@ -262,7 +262,7 @@ def test_a_syntax_error_names_the_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_one_that_is_not_text(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="does not exist; run `talkbutton up`"):
+    with pytest.raises(SettingsError, match="does not exist; run `talkbutton init`"):
         load_settings(tmp_path / "talkbutton.toml", {})
     path = tmp_path / "talkbutton.toml"
     path.write_bytes(b"version = 1\n# \xff\n")

@@ -54,9 +54,14 @@ def test_a_restarted_bridge_takes_no_ticket_from_before() -> None:
     assert desk.spend(sign_ticket(fresh, key=KEY), now_unix=1_001) == fresh
 
 
-def test_keys_change_with_overlap() -> None:
-    old = "o" * 32
-    desk = TicketDesk([KEY, old], started_unix=1_000)
-    assert desk.spend(sign_ticket(TICKET, key=old), now_unix=1_000) == TICKET
+def test_after_a_rotation_a_ticket_of_the_key_before_is_good_until_that_is_dropped() -> None:
+    desk = TicketDesk([KEY], started_unix=1_000)
+    desk.change_keys(["n" * 32, KEY])
+    assert desk.spend(sign_ticket(TICKET, key=KEY), now_unix=1_000) == TICKET
+    with pytest.raises(ProtocolError, match="used already"):  # whatever key signs it
+        desk.spend(sign_ticket(TICKET, key="n" * 32), now_unix=1_000)
+    other = Ticket("0194" * 8, "default", 600, expires_unix=1_060)
+    desk.change_keys(["n" * 32])
     with pytest.raises(ProtocolError, match="not valid"):
-        TicketDesk([KEY], started_unix=0).spend(sign_ticket(TICKET, key=old), now_unix=1_000)
+        desk.spend(sign_ticket(other, key=KEY), now_unix=1_000)
+    assert desk.spend(sign_ticket(other, key="n" * 32), now_unix=1_000) == other

@@ -53,13 +53,11 @@ def python_sandbox(part: Part, places: Places, identity: Identity, knowledge: Pa
     It sees the system's libraries, Python, talkbutton's own code, its own settings and secrets,
     and of the shared state what it works with. Speech parts have no network and no secrets.
     """
-    readable = [*_system_paths(), *_python_paths(), places.part_settings(part.name)]
+    readable = [*_system_paths(), *_python_paths(), places.part_given(part.name)]
     writable = [places.state]
     empty: tuple[Path, ...] = ()
     if part.kind == "speech":
         writable = [places.speech, places.state / "cache"]
-    else:
-        readable.append(places.part_secrets(part.name))
     if part.name == _EDGE and places.edge_tls.exists():
         readable.append(places.edge_tls)
     if part.name == _BRIDGE:

@@ -137,13 +137,17 @@ class Places:
         """Return the folder in which a daemon keeps things between two starts."""
         return self.own / "spool" / daemon
 
+    def part_given(self, part: str) -> Path:
+        """Return the folder that a Python part is shown; files in it may be replaced meanwhile."""
+        return self.run / part / "given"
+
     def part_settings(self, part: str) -> Path:
         """Return a Python part's own copy of the settings in force."""
-        return self.run / part / "talkbutton.toml"
+        return self.part_given(part) / "talkbutton.toml"
 
     def part_secrets(self, part: str) -> Path:
         """Return the file with a Python part's own secrets."""
-        return self.run / part / "secrets.toml"
+        return self.part_given(part) / "secrets.toml"
 
     @property
     def edge_tls(self) -> Path:

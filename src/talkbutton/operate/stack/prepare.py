@@ -29,11 +29,12 @@ from talkbutton.settings.model import (
     Settings,
 )
 
-__all__ = ["prepare", "settings_in_force"]
+__all__ = ["prepare", "settings_in_force", "write_secrets"]
 
 _OWNER_ONLY_FOLDER = 0o700
 _SECRET_FILE = 0o400
 _SCRIPT = 0o500
+_ECHOTEST = "janus.plugin.echotest.jcfg"
 _SECRETS_OF: Mapping[str, type[BaseModel]] = {
     "edge": EdgeSecrets,
     "keeper": KeeperSecrets,
@@ -121,6 +122,41 @@ def prepare(
         ) from exc
 
 
+def write_secrets(
+    part: Part, settings: Settings, secrets: Secrets, places: Places, identity: Identity
+) -> None:
+    """Replace the secrets of a part that runs, each file whole; nothing else of it changes.
+
+    Args:
+        part: Which.
+        settings: The settings in force.
+        secrets: All secrets; the part is given its own.
+        places: Folders of this deployment.
+        identity: Whom the parts run as.
+
+    Raises:
+        SettingsError: If a secret cannot be written to its file.
+        StackError: If a file cannot be written.
+    """
+    try:
+        if part.kind == "program":
+            _write_part_secrets(part, secrets, places, identity)
+            return
+        folder = places.config(part.name)
+        rendered = RenderPlaces(settings.network.media_address)
+        has_echotest = (folder / _ECHOTEST).exists()
+        files = render_all(settings, secrets, rendered, with_echotest=has_echotest)
+        for name, text in files[cast("TelephonyPart", part.name)].items():
+            if (folder / name).read_text(encoding="utf-8") != text:
+                _write(folder / name, text, _SECRET_FILE, identity)
+    except OSError as exc:
+        raise StackError(
+            part.name,
+            f"{exc.filename} cannot be written: {exc.strerror}",
+            hint="run it as the user who runs `talkbutton up`",
+        ) from exc
+
+
 def _make_folders(places: Places, identity: Identity) -> None:
     for folder in (places.own, places.run, places.log):
         _make_folder(folder, None)
@@ -131,8 +167,8 @@ def _make_folders(places: Places, identity: Identity) -> None:
         socket_path.unlink()
     for part in PARTS:
         _make_folder(places.part_start(part.name).parent, None)
-        if part.kind == "daemon":
-            _make_folder(places.spool(part.name), identity)
+        own = places.spool(part.name) if part.kind == "daemon" else places.part_given(part.name)
+        _make_folder(own, identity)
 
 
 def _make_folder(folder: Path, identity: Identity | None) -> None:
@@ -182,13 +218,17 @@ def _write_part(
         return
     document = encode_toml(settings.model_dump(mode="json", exclude_none=True))
     _write(places.part_settings(part.name), document, _SECRET_FILE, identity)
-    if model := _SECRETS_OF.get(part.name):
-        own = {
-            name: secret.get_secret_value()
-            for name in model.model_fields
-            if (secret := getattr(secrets, name)) is not None
-        }
-        _write(places.part_secrets(part.name), encode_toml(own), _SECRET_FILE, identity)
+    if part.kind == "program":
+        _write_part_secrets(part, secrets, places, identity)
+
+
+def _write_part_secrets(part: Part, secrets: Secrets, places: Places, identity: Identity) -> None:
+    own = {
+        name: secret.get_secret_value()
+        for name in _SECRETS_OF[part.name].model_fields
+        if (secret := getattr(secrets, name)) is not None
+    }
+    _write(places.part_secrets(part.name), encode_toml(own), _SECRET_FILE, identity)
 
 
 def _write_start(

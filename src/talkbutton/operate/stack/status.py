@@ -17,7 +17,7 @@ from talkbutton.operate.stack.supervise import Supervisor
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
 from talkbutton.settings.model import Settings
 
-__all__ = ["PartStatus", "read_status"]
+__all__ = ["PartStatus", "read_status", "settings_of_the_running"]
 
 _HEARTBEATS_WAIT_S = 2.5
 _POLL_S = 0.25
@@ -60,8 +60,8 @@ async def read_status(settings_path: Path, environ: Mapping[str, str]) -> list[P
     supervisor = Supervisor(places)
     if not await supervisor.is_up():
         return []
-    settings = await asyncio.to_thread(_settings_of_the_running, settings_path, environ, places)
-    secrets = load_secrets(secrets_path(settings_path))
+    settings = await asyncio.to_thread(settings_of_the_running, settings_path, environ, places)
+    secrets = load_secrets(secrets_path(settings_path), environ)
     async with listening(places, f"status-{os.getpid()}") as heartbeats:
         probes = make_probes(settings, secrets, places, heartbeats)
         parts = parts_for(settings)
@@ -77,7 +77,7 @@ async def read_status(settings_path: Path, environ: Mapping[str, str]) -> list[P
     return found
 
 
-def _settings_of_the_running(path: Path, environ: Mapping[str, str], places: Places) -> Settings:
+def settings_of_the_running(path: Path, environ: Mapping[str, str], places: Places) -> Settings:
     """Return what the parts were started with: the environment may differ now."""
     in_force = places.part_settings(_ANY_PYTHON_PART)
     if in_force.exists():

@@ -215,6 +215,24 @@ class Supervisor:
         with suppress(xmlrpc.client.Fault):  # it runs already
             await self._ask(lambda proxy: proxy.supervisor.startProcess(_full_name(name), False))
 
+    async def restart_part(self, name: str) -> None:
+        """Stop a part, wait until it has ended, and start it again.
+
+        Raises:
+            StackError: If it does not end in time.
+            ConnectionLost: If supervisord does not answer.
+        """
+        with suppress(xmlrpc.client.Fault):  # it does not run
+            await self._ask(lambda proxy: proxy.supervisor.stopProcess(_full_name(name), False))
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                while (await self.processes())[name].pid is not None:  # noqa: ASYNC110 polled
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            hint = f"see {self._places.part_log(name)}"
+            raise StackError(name, "does not stop", hint=hint) from None
+        await self.start_part(name)
+
     async def processes(self) -> dict[str, PartProcess]:
         """Return what supervisord knows about each part.
 

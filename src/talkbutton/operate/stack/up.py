@@ -28,7 +28,7 @@ from talkbutton.operate.stack.readiness import wait_ready
 from talkbutton.operate.stack.supervise import Supervisor
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
 from talkbutton.settings.model import Secrets, Settings
-from talkbutton.settings.starter import write_first_settings
+from talkbutton.settings.starter import complete_secrets, write_first_settings
 
 __all__ = ["Show", "UpOptions", "up"]
 
@@ -80,10 +80,12 @@ async def up(options: UpOptions, show: Show) -> None:
         SettingsError: If the settings cannot be used.
         StackError: If something cannot be installed or started.
     """
-    for written in write_first_settings(options.settings):
+    for written in write_first_settings(options.settings, options.environ):
         show.say(f"wrote {written}")
+    if added := complete_secrets(options.settings, options.environ):
+        show.say(f"made new secrets, which this version needs: {', '.join(added)}")
     settings = load_settings(options.settings, options.environ)
-    secrets = load_secrets(secrets_path(options.settings))
+    secrets = load_secrets(secrets_path(options.settings), options.environ)
     places = Places(options.settings.absolute())
     places.check()
     places.run.mkdir(parents=True, exist_ok=True, mode=0o700)
