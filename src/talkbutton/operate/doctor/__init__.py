@@ -1,7 +1,7 @@
 """Attacks its own deployment, safely, and says which attacks succeed."""
 
 from talkbutton.operate.doctor.catalogue import all_probes, choose_probes
-from talkbutton.operate.doctor.examine import examine
+from talkbutton.operate.doctor.examining import examine
 from talkbutton.operate.doctor.probe import (
     AREAS,
     Area,

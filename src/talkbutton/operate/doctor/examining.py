@@ -17,13 +17,17 @@ WHOLE_DEADLINE_S = 55.0
 
 
 async def examine(
-    probes: Sequence[Probe], on_finding: Callable[[Finding], None] = lambda _: None
+    probes: Sequence[Probe],
+    on_finding: Callable[[Finding], None] = lambda _: None,
+    *,
+    probe_deadline_s: float = PROBE_DEADLINE_S,
 ) -> list[Finding]:
     """Run the probes and return what became of each, in the order of ``probes``.
 
     Args:
         probes: What to try.
         on_finding: Called with each finding as it comes.
+        probe_deadline_s: How long one probe may take.
     """
     found: dict[str, Finding] = {}
     loop = asyncio.get_running_loop()
@@ -31,7 +35,7 @@ async def examine(
 
     async def run_area(chosen: list[Probe]) -> None:
         for probe in chosen:
-            deadline = min(loop.time() + PROBE_DEADLINE_S, whole_deadline)
+            deadline = min(loop.time() + probe_deadline_s, whole_deadline)
             finding = Finding(probe, await _outcome(probe, deadline))
             found[probe.name] = finding
             on_finding(finding)
@@ -50,6 +54,6 @@ async def _outcome(probe: Probe, deadline: float) -> Outcome:
     except TimeoutError:
         return NotTried("there was no answer in time")
     except (OSError, EOFError) as exc:
-        return NotTried(f"the connection failed: {exc or type(exc).__name__}")
+        return NotTried(f"the connection failed: {str(exc) or type(exc).__name__}")
     except TalkbuttonError as exc:
         return NotTried(str(exc))
