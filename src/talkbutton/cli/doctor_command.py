@@ -69,7 +69,8 @@ def doctor_command(
             typer.echo(json.dumps(report_document(findings, duration_s=duration_s), indent=2))
         else:
             _print_lines(render_report(findings, duration_s=duration_s))
-        asyncio.run(record_run(target.places.journal, findings, duration_s=duration_s))
+        run_id = asyncio.run(record_run(target.places.journal, findings, duration_s=duration_s))
+        typer.echo(f"recorded as {run_id}", err=True)
     raise typer.Exit(exit_code(findings))
 
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from talkbutton.operate.doctor.sessions import lookalikes
+from talkbutton.operate.doctor.origins import lookalikes
 from talkbutton.rules.admission.origin import is_origin_allowed
 
 pytestmark = pytest.mark.core

@@ -56,7 +56,7 @@ def _sip_probes(target: Target) -> list[Probe]:
             "asterisk.strangers",
             "asterisk",
             f"{', '.join(_METHODS)} from callers without a password ({', '.join(_STRANGERS)}).",
-            "401, another refusal or silence; no call begins",
+            "401 to a call, a refusal to others, or silence",
             _RENDERED_HINT,
             partial(_strangers_refused, target),
         ),
@@ -98,25 +98,34 @@ async def _bot_is_there(target: Target, extension: str) -> Outcome:
 
 
 async def _strangers_refused(target: Target) -> Outcome:
-    broken, silent = [], 0
-    tries = dict.fromkeys(
-        [("INVITE", user) for user in _STRANGERS] + [(method, "admin") for method in _METHODS]
+    """All at once: where strangers are answered with silence, each takes its whole time."""
+    tries = list(
+        dict.fromkeys(
+            [("INVITE", user) for user in _STRANGERS] + [(method, "admin") for method in _METHODS]
+        )
     )
-    for method, user in tries:
-        status = await _ask_sip(target, method, _bot_extension(target), user=user, password=None)
-        silent += status is None
-        if status is not None and status in _REACHED:
-            broken.append(f"{method} from {user}: {status}")
-        if silent > 1:
-            return NotTried("Asterisk does not answer")
+    extension = _bot_extension(target)
+    statuses = await asyncio.gather(
+        *(_ask_sip(target, method, extension, user=user, password=None) for method, user in tries)
+    )
+    broken = [
+        f"{method} from {user}: {status}"
+        for (method, user), status in zip(tries, statuses, strict=True)
+        if status is not None and not _is_refusal(method, status)
+    ]
     return judge(f"refused all {len(tries)}", broken, tried=len(tries))
+
+
+def _is_refusal(method: str, status: int) -> bool:
+    """Return whether a stranger got nowhere: a call that is refused later began before."""
+    return status == _UNAUTHORIZED if method == "INVITE" else status not in _REACHED
 
 
 async def _wrong_password(target: Target) -> Outcome:
     status = await _ask_sip(target, "INVITE", _bot_extension(target), password="wrong")  # noqa: S106
     if status is None:
         return NotTried("Asterisk does not answer")
-    return judge(f"{status}", [] if status in {_UNAUTHORIZED, 403} else [f"{status}"], tried=1)
+    return judge(f"{status}", [] if status == _UNAUTHORIZED else [f"{status}"], tried=1)
 
 
 async def _extensions_refused(target: Target) -> Outcome:

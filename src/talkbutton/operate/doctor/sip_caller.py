@@ -20,7 +20,7 @@ from talkbutton.protocols.sip import (
 __all__ = ["SipCaller", "open_caller"]
 
 _RESEND_S = 0.5
-_ANSWER_MAX_S = 5.0
+_ANSWER_MAX_S = 3.0
 _UNAUTHORIZED = 401
 
 

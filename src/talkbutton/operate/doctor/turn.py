@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 
+from talkbutton.operate.doctor.peers import (
+    DISGUISED,
+    LINK,
+    LOOPBACK,
+    MULTICAST,
+    PRIVATE,
+    STRANGERS,
+)
 from talkbutton.operate.doctor.probe import Broken, Held, NotTried, Outcome, Probe, judge
 from talkbutton.operate.doctor.target import Target
 from talkbutton.protocols.stun import Attribute, Method, error_code
@@ -35,20 +43,6 @@ _QUOTA_REACHED = 486
 _CREDENTIALS_TTL_S = 60
 _CHANNEL = 0x4001
 _PEER_PORT = 53
-
-_LOOPBACK = ("127.0.0.1", "127.1.2.3", "0.0.0.0", "::1", "::")
-_DISGUISED = (
-    *("::ffff:127.0.0.1", "::127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1"),
-    *("::ffff:10.0.0.1", "::10.0.0.1", "2002:a00:1::", "64:ff9b::a00:1"),
-    *("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"),
-)
-_PRIVATE = (
-    *("10.0.0.1", "10.255.255.254", "172.16.0.1", "172.31.255.254", "192.168.0.1"),
-    *("192.168.1.1", "100.64.0.1", "198.18.0.1", "fc00::1", "fd00::1"),
-)
-_LINK = ("169.254.169.254", "169.254.0.1", "fe80::1", "fec0::1")
-_MULTICAST = ("224.0.0.1", "239.255.255.250", "255.255.255.255", "ff02::1", "ff0e::1")
-_STRANGERS = ("8.8.8.8", "192.0.2.1", "203.0.113.200", "2001:db8::1")
 
 Login = tuple[str, str]
 
@@ -196,12 +190,12 @@ def _peer_probes(relay: _Relay) -> list[Probe]:
         "`talkbutton up` renders them; use coturn 4.17 or newer."
     )
     groups = {
-        "loopback": ("this machine's loopback", _LOOPBACK),
-        "disguised": ("loopback and private addresses in IPv6 disguises", _DISGUISED),
-        "private": ("private networks", _PRIVATE),
-        "link-local": ("link-local addresses and the cloud's metadata service", _LINK),
-        "multicast": ("multicast and broadcast addresses", _MULTICAST),
-        "strangers": ("addresses of strangers", _STRANGERS),
+        "loopback": ("this machine's loopback", LOOPBACK),
+        "disguised": ("loopback and private addresses in IPv6 disguises", DISGUISED),
+        "private": ("private networks", PRIVATE),
+        "link-local": ("link-local addresses and the cloud's metadata service", LINK),
+        "multicast": ("multicast and broadcast addresses", MULTICAST),
+        "strangers": ("addresses of strangers", STRANGERS),
         "own": ("the addresses of the phone system, the bridge and the relay", _own(relay.target)),
     }
     allowed = {relay.target.media, relay.target.settings.network.announced_address}

@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -131,9 +132,10 @@ class OddVisitor:
                 compression=None,
                 max_size=_MESSAGE_MAX_BYTES,
             ) as socket:
-                for message in sent:
-                    frame = message if isinstance(message, bytes) else json.dumps(message)
-                    await socket.send(frame)
+                with suppress(ConnectionClosed):  # what it said before is still to be read
+                    for message in sent:
+                        frame = message if isinstance(message, bytes) else json.dumps(message)
+                        await socket.send(frame)
                 while True:
                     heard.append(_as_message(await socket.recv()))
         except ConnectionClosed as closed:

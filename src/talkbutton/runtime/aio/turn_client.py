@@ -33,6 +33,7 @@ from talkbutton.protocols.stun import (
     parse_message,
     sign,
 )
+from talkbutton.runtime.aio.stun_wires import StunWire, open_tcp, open_udp
 
 __all__ = [
     "RELAY_TCP",
@@ -52,7 +53,6 @@ _RESEND_S = 0.5
 _TRIES = 6
 _RELEASE_S = 1.0
 _UNAUTHORIZED, _STALE_NONCE = 401, 438
-_LENGTHS = struct.Struct("!HH")
 
 
 def allocation_attributes(
@@ -78,7 +78,7 @@ class TurnClient:
         last_request: The last request as it went on the wire.
     """
 
-    def __init__(self, wire: "_Wire", credentials: tuple[str, str] | None) -> None:
+    def __init__(self, wire: StunWire, credentials: tuple[str, str] | None) -> None:
         self.realm = ""
         self.nonce = b""
         self.last_request = b""
@@ -228,87 +228,10 @@ async def open_turn(
     Raises:
         OSError: If it cannot be reached.
     """
-    wire = await (_open_udp(host, port) if transport == "udp" else _open_tcp(host, port))
+    wire = await (open_udp(host, port) if transport == "udp" else open_tcp(host, port))
     client = TurnClient(wire, credentials)
     try:
         yield client
     finally:
         await client.release()
         wire.close()
-
-
-class _Wire:
-    """Sends and receives whole STUN messages."""
-
-    may_lose: bool
-
-    def send(self, packet: bytes) -> None:
-        raise NotImplementedError
-
-    async def receive(self) -> bytes:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-
-class _UdpWire(_Wire, asyncio.DatagramProtocol):
-    may_lose = True
-
-    def __init__(self) -> None:
-        self._heard: asyncio.Queue[bytes | Exception] = asyncio.Queue(64)
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
-        self._hear(data)
-
-    def error_received(self, exc: Exception) -> None:
-        self._hear(exc)
-
-    def _hear(self, heard: bytes | Exception) -> None:
-        with suppress(asyncio.QueueFull):
-            self._heard.put_nowait(heard)
-
-    def send(self, packet: bytes) -> None:
-        assert self._transport is not None
-        self._transport.sendto(packet)
-
-    async def receive(self) -> bytes:
-        heard = await self._heard.get()
-        if isinstance(heard, Exception):
-            raise heard
-        return heard
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-
-class _TcpWire(_Wire):
-    may_lose = False
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    def send(self, packet: bytes) -> None:
-        self._writer.write(packet)
-
-    async def receive(self) -> bytes:
-        head = await self._reader.readexactly(20)
-        return head + await self._reader.readexactly(_LENGTHS.unpack_from(head)[1])
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-async def _open_udp(host: str, port: int) -> _Wire:
-    loop = asyncio.get_running_loop()
-    _, wire = await loop.create_datagram_endpoint(_UdpWire, remote_addr=(host, port))
-    return wire
-
-
-async def _open_tcp(host: str, port: int) -> _Wire:
-    return _TcpWire(*await asyncio.open_connection(host, port))
