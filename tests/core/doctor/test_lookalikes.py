@@ -13,7 +13,7 @@ pytestmark = pytest.mark.core
 )
 def test_no_lookalike_is_the_origin_itself(origin: str) -> None:
     found = lookalikes(origin)
-    assert len(set(found)) == len(found) > 10
+    assert len(set(found)) == len(found)
     assert not any(is_origin_allowed(one, [origin]) for one in found)
 
 

@@ -9,7 +9,7 @@ from talkbutton.operate.doctor.probe import AREAS, Finding, NotTried, Outcome, P
 
 __all__ = ["PROBE_DEADLINE_S", "WHOLE_DEADLINE_S", "examine"]
 
-PROBE_DEADLINE_S = 10.0
+PROBE_DEADLINE_S = 20.0
 """For one probe."""
 
 WHOLE_DEADLINE_S = 55.0

@@ -7,9 +7,9 @@ from functools import partial
 
 import jwt
 
-from talkbutton.operate.doctor.edge_answers import UPGRADE_HINT, no_grant
+from talkbutton.operate.doctor.edge_answers import TOO_MANY, UPGRADE_HINT, no_grant
 from talkbutton.operate.doctor.probe import Broken, Held, NotTried, Outcome, Probe, judge
-from talkbutton.operate.doctor.visitor import OddVisitor
+from talkbutton.operate.doctor.visitor import Heard, OddVisitor
 
 __all__ = ["grant_probes"]
 
@@ -28,8 +28,7 @@ def grant_probes(visitor: OddVisitor) -> list[Probe]:
         Probe(
             "sessions.grant-forged",
             "sessions",
-            "Sockets without a grant, with garbage, with an unsigned one, with one signed by "
-            "another key.",
+            "Sockets without a grant, with an unsigned one, with one signed by another key.",
             "each is closed with a refusal",
             UPGRADE_HINT,
             partial(_forged_grants, visitor),
@@ -95,23 +94,27 @@ async def _works(visitor: OddVisitor) -> Outcome:
         return no_grant(visit)
     if "ready" in visit.begun.types:
         return Held("a grant was given and accepted")
-    return Broken(
-        f"the grant was given, then refused: {visit.begun.code or visit.begun.close_code}"
-    )
+    match _refused(visit.begun):
+        case Held(evidence):
+            return Broken(f"the grant was given, then refused: {evidence}")
+        case outcome:
+            return outcome
 
 
 async def _forged_grants(visitor: OddVisitor) -> Outcome:
     claims = {"site": visitor.site_name, "origin": visitor.origin, "exp": 4_000_000_000}
     forged: dict[str, str | None] = {
         "none": None,
-        "garbage": "not.a.grant",
         "unsigned": _unsigned(claims),
         "signed by another": jwt.encode(claims, random.token_hex(32), algorithm="HS256"),
     }
     broken = []
     for what, token in forged.items():
         heard = await visitor.signal(visitor.origin, {"type": "start", "token": token})
-        broken += [f"{what}: ready"] if "ready" in heard.types else []
+        outcome = _refused(heard)
+        if isinstance(outcome, NotTried):
+            return outcome
+        broken += [f"{what} was accepted"] if isinstance(outcome, Broken) else []
     return judge(f"refused all {len(forged)}", broken, tried=len(forged))
 
 
@@ -128,8 +131,16 @@ async def _from_visit(visitor: OddVisitor, what: str) -> Outcome:
         return no_grant(visit)
     if what == "again" and (visit.begun is None or "ready" not in visit.begun.types):
         return NotTried("the grant was not accepted the first time")
-    broken = ["it was accepted"] if "ready" in heard.types else []
-    return judge(heard.code or f"closed with {heard.close_code}", broken, tried=1)
+    return _refused(heard)
+
+
+def _refused(heard: Heard) -> Outcome:
+    """Return whether the edge refused a socket, and not just because it is busy."""
+    if "ready" in heard.types:
+        return Broken("it was accepted")
+    if heard.close_code == TOO_MANY:
+        return NotTried(f"the edge answers 429; try again in {heard.retry_after_s} s")
+    return Held(heard.code or f"closed with {heard.close_code}")
 
 
 async def _candidate_early(visitor: OddVisitor) -> Outcome:
@@ -143,10 +154,7 @@ async def _candidate_early(visitor: OddVisitor) -> Outcome:
 
 
 async def _binary(visitor: OddVisitor) -> Outcome:
-    heard = await visitor.signal(visitor.origin, b"\x00\xff\x00")
-    is_refused = heard.code is not None or heard.close_code >= 1002
-    held = heard.code or f"closed with {heard.close_code}"
-    return judge(held, [] if is_refused else ["it was not refused"], tried=1)
+    return _refused(await visitor.signal(visitor.origin, b"\x00\xff\x00"))
 
 
 async def _token_in_url(visitor: OddVisitor) -> Outcome:

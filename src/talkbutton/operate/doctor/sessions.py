@@ -1,7 +1,8 @@
 """Attacks on the public edge: sessions, grants, the signaling socket, the answers' headers.
 
 Few requests, and one real grant in a run: the edge counts this machine's requests as it counts a
-visitor's. An answer 429 therefore means that nobody can tell.
+visitor's, and a patient attacker waits as the edge asks for. The honest visitor comes first, before
+the attacks make the edge suspicious.
 """
 
 from talkbutton.operate.doctor.grants import grant_probes
@@ -17,4 +18,4 @@ __all__ = ["sessions_probes"]
 def sessions_probes(target: Target) -> list[Probe]:
     """Return the attacks on a deployment's edge."""
     visitor = OddVisitor(target)
-    return [*origin_probes(visitor), *request_probes(visitor), *grant_probes(visitor)]
+    return [*grant_probes(visitor), *origin_probes(visitor), *request_probes(visitor)]

@@ -1,8 +1,9 @@
 """A visitor of the edge who does odd things: asks for sessions, opens signaling sockets."""
 
+import asyncio
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -17,8 +18,15 @@ from talkbutton.operate.doctor.http import HttpAnswer, ask_http, unchecked_tls
 from talkbutton.operate.doctor.target import Target
 from talkbutton.protocols.signaling import SUBPROTOCOL
 
-__all__ = ["Heard", "OddVisitor", "Visit"]
+__all__ = ["ATTACKER", "Heard", "OddVisitor", "Visit"]
 
+ATTACKER = "https://attacker.example"
+"""A website that no owner allows."""
+
+_PATIENCE_S = 10
+"""Longest wait that a 429 may ask for; longer ones are the limits of a visitor, not of a moment."""
+
+_TOO_MANY = 429
 _SPOOFED_ADDRESS = "203.0.113.77"
 _SESSIONS, _SIGNALING = "/v1/sessions", "/v1/signaling"
 _MESSAGE_MAX_BYTES = 65_536
@@ -31,10 +39,12 @@ class Heard:
     Attributes:
         messages: Its messages.
         close_code: Code of its close frame; for a socket that it did not open, the HTTP status.
+        retry_after_s: Seconds that a 429 wants us to wait.
     """
 
     messages: tuple[dict[str, Any], ...]
     close_code: int
+    retry_after_s: int = 0
 
     @property
     def types(self) -> list[str]:
@@ -77,6 +87,7 @@ class OddVisitor:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._visit: Visit | None = None
+        self._foreign: HttpAnswer | None = None
         settings = target.settings
         self.site_name, self.site = next(iter(settings.sites.items()))
         self.origin = self.site.allowed_origins[0].replace("*", "www")
@@ -96,6 +107,12 @@ class OddVisitor:
     async def get(self, path: str) -> HttpAnswer:
         """Ask for a page."""
         return await self._ask("GET", path, {}, b"")
+
+    async def ask_foreign(self) -> HttpAnswer:
+        """Ask for a session on another website; asked once in a run."""
+        if self._foreign is None:
+            self._foreign = await self.ask_session(ATTACKER)
+        return self._foreign
 
     async def ask_session(
         self,
@@ -121,6 +138,15 @@ class OddVisitor:
 
     async def signal(self, origin: str | None, *sent: Mapping[str, object] | bytes) -> Heard:
         """Open a signaling socket, send, and listen until the edge closes."""
+        while True:
+            heard = await self._signal_once(origin, sent)
+            if heard.close_code != _TOO_MANY or heard.retry_after_s > _PATIENCE_S:
+                return heard
+            await asyncio.sleep(heard.retry_after_s)
+
+    async def _signal_once(
+        self, origin: str | None, sent: Sequence[Mapping[str, object] | bytes]
+    ) -> Heard:
         heard: list[dict[str, Any]] = []
         try:
             async with websockets.asyncio.client.connect(
@@ -141,7 +167,7 @@ class OddVisitor:
         except ConnectionClosed as closed:
             return Heard(tuple(heard), closed.rcvd.code if closed.rcvd else 1006)
         except InvalidStatus as refused:
-            return Heard((), refused.response.status_code)
+            return Heard((), refused.response.status_code, _retry_after_s(refused.response.headers))
         except WebSocketException as exc:
             raise ConnectionLost(f"the signaling socket failed: {exc}") from exc
 
@@ -164,7 +190,7 @@ class OddVisitor:
             return Visit(answer, None)
         start = {"type": "start", "token": token}
         candidate = {"type": "candidate", "candidate": "", "sdpMid": "0", "sdpMLineIndex": 0}
-        stolen = await self.signal("https://attacker.example", start)
+        stolen = await self.signal(ATTACKER, start)
         begun = await self.signal(self.origin, start, candidate)
         again = await self.signal(self.origin, start)
         return Visit(answer, token, stolen, begun, again)
@@ -182,15 +208,21 @@ class OddVisitor:
     async def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> HttpAnswer:
-        return await ask_http(
-            self._target.edge_address,
-            self._target.settings.edge.port,
-            method,
-            path,
-            headers=headers,
-            body=body,
-            tls=self._tls(),
-        )
+        address, port = self._target.edge_address, self._target.settings.edge.port
+        while True:
+            answer = await ask_http(
+                address, port, method, path, headers=headers, body=body, tls=self._tls()
+            )
+            wait_s = _retry_after_s(answer.headers)
+            if answer.status != _TOO_MANY or wait_s > _PATIENCE_S:
+                return answer
+            await asyncio.sleep(wait_s)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> int:
+    """Return how long a 429 wants us to wait; very long where it does not say."""
+    text = headers.get("retry-after", "")
+    return max(1, int(text)) if text.isdecimal() and len(text) < 6 else 100_000
 
 
 def _token(answer: HttpAnswer) -> str | None:
