@@ -83,7 +83,11 @@ def load_secrets(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Sec
 
 
 def load_part_secrets(
-    path: Path, model: type[_Model], environ: Mapping[str, str] = NO_ENVIRONMENT
+    path: Path,
+    model: type[_Model],
+    environ: Mapping[str, str] = NO_ENVIRONMENT,
+    *,
+    may_others_read: bool = False,
 ) -> _Model:
     """Return one part's secrets, such as ``EdgeSecrets``.
 
@@ -91,6 +95,7 @@ def load_part_secrets(
         path: File with this part's secrets; may be missing when the environment gives them all.
         model: What this part may know.
         environ: The environment, whose secrets are above the file's.
+        may_others_read: Take a file that others may read; only for who looks at it to say so.
 
     Raises:
         SettingsError: If the file is missing, others may read it, or a secret is refused.
@@ -98,7 +103,7 @@ def load_part_secrets(
     given = secrets_from_environment(environ, model.model_fields)
     needed = {name for name, one in model.model_fields.items() if one.is_required()}
     is_complete = needed.issubset(given) and not path.exists()
-    values = {} if is_complete else read_secrets_file(path).values
+    values = {} if is_complete else read_secrets_file(path, may_others_read=may_others_read).values
     sources = {name: f"environment: {variable_of(name)}" for name in given}
     return _validate(model, values | given, path, sources)
 
