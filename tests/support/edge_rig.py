@@ -25,27 +25,52 @@ from talkbutton.edge.server import listen, serve
 from talkbutton.protocols.janus import CallNews, Candidate, HungUp, Lost
 from talkbutton.runtime.bus import BusMessage, LocalBus
 from talkbutton.runtime.journal import Journal, JournalReader
+from talkbutton.runtime.ledger import Ledger, MemoryLedger
 from talkbutton.settings.model import (
     AsteriskSettings,
     EdgeSecrets,
     EdgeSettings,
     Settings,
+    SiteLimits,
     SiteSettings,
 )
 
-__all__ = ["OFFER", "ORIGIN", "EdgeRig", "FakeCall", "FakeGateway", "Visitor", "running_edge"]
+__all__ = [
+    "OFFER",
+    "ORIGIN",
+    "PLENTY",
+    "SECRETS",
+    "SETTINGS",
+    "EdgeRig",
+    "FakeCall",
+    "FakeGateway",
+    "Visitor",
+    "running_edge",
+]
 
 ORIGIN = "https://shop.example"
 OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
+
+PLENTY = SiteLimits(
+    calls_per_address=100,
+    calls_per_address_and_hour=1_000,
+    calls_per_v6_site=100,
+    calls_per_v6_site_and_hour=1_000,
+    sessions_per_address_and_minute=1_000,
+)
+"""For tests of something else than limits: all their visitors have one address."""
 
 SETTINGS = Settings(
     version=1,
     edge=EdgeSettings(listen_address="0.0.0.0", public_url="https://talk.example"),
     asterisk=AsteriskSettings(sip_port=23_060),
     sites={
-        "default": SiteSettings(allowed_origins=(ORIGIN,), call_duration_max_s=120),
+        "default": SiteSettings(allowed_origins=(ORIGIN,), call_duration_max_s=120, limits=PLENTY),
         "relayed": SiteSettings(
-            allowed_origins=(ORIGIN,), extension="7001", ice_transport_policy="relay"
+            allowed_origins=(ORIGIN,),
+            extension="7001",
+            ice_transport_policy="relay",
+            limits=PLENTY,
         ),
     },
 )
@@ -149,6 +174,7 @@ class EdgeRig:
     journal_path: Path
     bridge: LocalBus
     http: httpx.AsyncClient
+    ledger: Ledger
     monotonic_s: float = 1_000.0
     unix_s: float = 1_800_000_000.0
 
@@ -222,6 +248,9 @@ async def running_edge(
     folder: Path,
     *,
     settings: Settings = SETTINGS,
+    secrets: EdgeSecrets = SECRETS,
+    ledger: Ledger | None = None,
+    address: str = "127.0.0.1",
     site_dir: Path | None = None,
     widget: Path | None = None,
 ) -> AsyncIterator[EdgeRig]:
@@ -231,6 +260,8 @@ async def running_edge(
     bus, bridge = LocalBus(folder / "bus", "edge"), LocalBus(folder / "bus", "bridge")
     bus.open()
     bridge.open()
+    ledger = MemoryLedger() if ledger is None else ledger
+    await ledger.open()
     gateway = FakeGateway()
     gateway.may_place.set()
     presence = Presence(
@@ -238,25 +269,27 @@ async def running_edge(
     )
     context = EdgeContext(
         settings,
-        SECRETS,
+        secrets,
         gateway,
         bus,
         journal,
         presence,
         "198.51.100.7",
+        ledger,
         wall_clock=lambda: rig.unix_s,
     )
     app = create_app(
         context, site_dir=site_dir or folder / "no-site", widget=widget or folder / "no-widget.js"
     )
-    listener = listen("127.0.0.1", 0)
+    listener = listen(address, 0)
     port = int(listener.getsockname()[1])
+    host = f"[{address}]" if ":" in address else address
     try:
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as http,
             asyncio.TaskGroup() as tasks,
         ):
-            rig = EdgeRig(port, gateway, folder / "journal.sqlite", bridge, http)
+            rig = EdgeRig(port, gateway, folder / "journal.sqlite", bridge, http, ledger)
             works = (presence.run(), journal.run(), serve(app, listener))
             running = [tasks.create_task(work) for work in works]
             await rig.until_ready_code("gateway_unavailable")
@@ -268,4 +301,5 @@ async def running_edge(
     finally:
         bus.close()
         bridge.close()
+        await ledger.close()
         await journal.close()

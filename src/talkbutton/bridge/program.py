@@ -88,7 +88,10 @@ async def serve(
             media_format=settings.bridge.codec,
             timing=timing or CallTiming(),
         )
-        desk = TicketDesk(secrets.ticket_key.get_secret_value())
+        keys = (secrets.ticket_key, secrets.ticket_key_previous)
+        desk = TicketDesk(
+            [key.get_secret_value() for key in keys if key is not None], started_unix=time.time()
+        )
         rules = SwitchboardRules(settings.bridge.calls_max, _new_call_id)
         await _switch(place, desk, rules)
 

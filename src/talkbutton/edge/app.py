@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from talkbutton.edge import sessions, socket, status
+from talkbutton.edge import own_session, sessions, socket, status
 from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.middleware import AnswerHeaders, BodyLimit, security_headers
 from talkbutton.edge.pages import SITE_DIR, find_widget, install_pages
@@ -62,6 +62,6 @@ def create_api(context: EdgeContext) -> FastAPI:
     )
     api.state.context = context
     install_problems(api)
-    for room in (sessions, socket, status):
+    for room in (sessions, own_session, socket, status):
         api.include_router(room.router)
     return api

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
@@ -11,10 +11,9 @@ from starlette.requests import HTTPConnection
 
 from talkbutton.edge.ports import Gateway
 from talkbutton.edge.presence import Presence
-from talkbutton.rules.admission import SpentGrants
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
-from talkbutton.runtime.ledger import Ledger, MemoryLedger
+from talkbutton.runtime.ledger import Ledger
 from talkbutton.settings.model import EdgeSecrets, Settings
 
 __all__ = ["Context", "EdgeContext", "peer_address"]
@@ -32,7 +31,6 @@ class EdgeContext:
         journal: Where events are recorded.
         presence: Who is alive.
         media_address: Address that browsers send media to, resolved.
-        spent: The grants that were used.
         ledger: Who holds what: limits, leases, budgets, single use.
         wall_clock: Unix seconds.
         random_bytes: Returns so many random bytes.
@@ -45,8 +43,7 @@ class EdgeContext:
     journal: Journal
     presence: Presence
     media_address: str
-    spent: SpentGrants = field(default_factory=SpentGrants)
-    ledger: Ledger = field(default_factory=MemoryLedger)
+    ledger: Ledger
     wall_clock: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
 

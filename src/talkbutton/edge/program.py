@@ -17,6 +17,7 @@ from talkbutton.edge.server import listen, serve
 from talkbutton.errors import SettingsError
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
+from talkbutton.runtime.ledger import Ledger, make_ledger
 from talkbutton.settings.model import EdgeSecrets, Settings
 
 __all__ = ["run"]
@@ -28,11 +29,11 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
     Args:
         settings: The deployment's settings, with ``network.media_address`` resolved.
         secrets: What the edge may know.
-        state_dir: Folder with the bus and the journal.
+        state_dir: Folder with the bus, the journal and the ledger.
 
     Raises:
         SettingsError: If ``network.media_address`` is not an address.
-        StackError: If the port is taken, or the journal cannot be opened.
+        StackError: If the port is taken, or the journal or ledger cannot be opened.
     """
     media_address = settings.network.media_address
     if media_address == "auto":
@@ -42,10 +43,15 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
             hint="start the edge with `talkbutton up`, or set the address",
         )
     with listen(settings.edge.listen_address, settings.edge.port) as listener:
-        async with _opened(state_dir) as (journal, bus):
+        async with (
+            _opened(state_dir, f"edge-{settings.edge.port}") as (journal, bus),
+            _counting(settings, secrets, state_dir) as ledger,
+        ):
             gateway = JanusGateway(settings, secrets.janus_api_secret.get_secret_value())
             presence = Presence(bus, is_gateway_ready=lambda: gateway.is_ready)
-            context = EdgeContext(settings, secrets, gateway, bus, journal, presence, media_address)
+            context = EdgeContext(
+                settings, secrets, gateway, bus, journal, presence, media_address, ledger
+            )
             async with asyncio.TaskGroup() as tasks:
                 for work in (journal.run(), presence.run(), gateway.run()):
                     tasks.create_task(work)
@@ -53,13 +59,30 @@ async def run(settings: Settings, secrets: EdgeSecrets, state_dir: Path) -> None
 
 
 @asynccontextmanager
-async def _opened(state_dir: Path) -> AsyncIterator[tuple[Journal, LocalBus]]:
+async def _opened(state_dir: Path, name: str) -> AsyncIterator[tuple[Journal, LocalBus]]:
     journal = Journal(state_dir / "journal.sqlite", program="edge")
     await journal.open()
-    bus = LocalBus(state_dir / "bus", "edge")
+    bus = LocalBus(state_dir / "bus", name)  # the edges of one machine differ by their ports
     bus.open()
     try:
         yield journal, bus
     finally:
         bus.close()
         await journal.close()
+
+
+@asynccontextmanager
+async def _counting(
+    settings: Settings, secrets: EdgeSecrets, state_dir: Path
+) -> AsyncIterator[Ledger]:
+    password = secrets.redis_password
+    ledger = make_ledger(
+        settings.limits,
+        state_dir=state_dir,
+        redis_password=None if password is None else password.get_secret_value(),
+    )
+    await ledger.open()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from talkbutton.edge.context import Context, EdgeContext, peer_address
-from talkbutton.edge.grants import request_grant
+from talkbutton.edge.grants import grant_keys, request_grant
 from talkbutton.edge.ice import IceServer, mint_ice_servers
 from talkbutton.edge.problem import Problem, refused_response
 from talkbutton.rules.admission import Admitted, Refused, sign_grant
@@ -75,6 +75,7 @@ _PROBLEMS: dict[int | str, dict[str, object]] = {
     404: {"model": Problem, "description": "There is no such site."},
     413: {"model": Problem, "description": "The body is too long."},
     422: {"model": Problem, "description": "The body has the wrong form."},
+    429: {"model": Problem, "description": "A limit is reached; Retry-After says for how long."},
     503: {"model": Problem, "description": "Part of the way to the bot is down."},
 }
 
@@ -89,7 +90,7 @@ async def start_session(
 ) -> SessionAnswer | JSONResponse:
     """Ask for permission to start one call."""
     site = (question or SessionQuestion()).site
-    verdict = request_grant(context, site=site, origin=origin, address=peer_address(request))
+    verdict = await request_grant(context, site=site, origin=origin, address=peer_address(request))
     if isinstance(verdict, Refused):
         return refused_response(verdict)
     response.headers["Cache-Control"] = "no-store"
@@ -100,7 +101,7 @@ def _answer(context: EdgeContext, admitted: Admitted) -> SessionAnswer:
     grant, site, secrets = admitted.grant, admitted.site, context.secrets
     return SessionAnswer(
         call_id=grant.call_id,
-        token=sign_grant(grant, key=secrets.grant_key.get_secret_value()),
+        token=sign_grant(grant, key=grant_keys(context)[0]),
         expires_in_s=context.settings.edge.grant_ttl_s,
         signaling_url=signaling_url(context.settings.edge.public_url),
         site=grant.site,

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, WebSocket
 
+from talkbutton.edge.call_hold import CallHold
 from talkbutton.edge.call_leg import CallLeg
 from talkbutton.edge.context import Context, EdgeContext, peer_address
 from talkbutton.edge.grants import spend_grant
@@ -21,6 +22,7 @@ from talkbutton.protocols.signaling import (
     GrantDenied,
     HangUpGateway,
     Input,
+    OperatorHungUp,
     PlaceCall,
     ReaderTooSlow,
     Record,
@@ -38,6 +40,7 @@ from talkbutton.runtime.bus import BusMessage
 __all__ = ["VisitorSocket", "router"]
 
 _FLUSH_DEADLINE_S = 6.0
+_UNREAD_MAX_MESSAGES = 120  # what a visitor may say at once anyway
 _NO_CODE = 1006  # the socket vanished without a close frame
 
 router = APIRouter()
@@ -58,9 +61,9 @@ async def signaling(websocket: WebSocket, context: Context) -> None:
 class VisitorSocket:
     """Gives the session what happens, in order, and carries out what it says.
 
-    Carrying out never waits: whatever takes time is a task of this socket's own, and reports back
-    into the one queue of what happened. That queue needs no bound: the visitor's part is bounded
-    by the session's message budget, the bus's and the gateway's by theirs.
+    Carrying out waits for nothing but the grant, before which nothing else may happen: whatever
+    else takes time is a task of this socket's own, and reports back into the one queue of what
+    happened. The visitor's part of that queue is bounded here, the bus's and the gateway's there.
 
     Args:
         websocket: The accepted socket.
@@ -74,6 +77,7 @@ class VisitorSocket:
         self._session = SignalingSession(now=self._clock())
         self._heard: asyncio.Queue[Input] = asyncio.Queue()
         self._answers: deque[Input] = deque()  # to effects; they come before everything else
+        self._unread = asyncio.Semaphore(_UNREAD_MAX_MESSAGES)
         self._outbox = Outbox(websocket, lambda: self._heard.put_nowait(ReaderTooSlow()))
         self._leg: CallLeg | None = None
         self._listening: list[asyncio.Task[None]] = []  # tasks that only report
@@ -85,7 +89,10 @@ class VisitorSocket:
             self._listening.append(tasks.create_task(self._read()))
             while self._session.state is not SessionState.CLOSED:
                 for effect in await self._next_effects():
-                    self._carry_out(effect, tasks)
+                    if isinstance(effect, SpendGrant):
+                        await self._spend(effect.token, tasks)
+                    else:
+                        self._carry_out(effect, tasks)
             for task in self._listening:
                 task.cancel()
             await asyncio.wait([sending], timeout=_FLUSH_DEADLINE_S)
@@ -99,6 +106,8 @@ class VisitorSocket:
                 heard = await self._heard.get()
         except TimeoutError:
             return self._session.handle_timeout(now=self._clock())
+        if isinstance(heard, VisitorSent):
+            self._unread.release()
         return self._session.receive(heard, now=self._clock())
 
     def _carry_out(self, effect: Effect, tasks: asyncio.TaskGroup) -> None:
@@ -107,8 +116,6 @@ class VisitorSocket:
                 self._outbox.send(message)
             case Close(code, reason):
                 self._outbox.close(code, reason)
-            case SpendGrant(token):
-                self._spend(token, tasks)
             case PlaceCall(offer_sdp):
                 assert self._leg is not None
                 self._listening.append(tasks.create_task(self._leg.carry(offer_sdp)))
@@ -123,8 +130,8 @@ class VisitorSocket:
                 assert self._session.call_id is not None
                 self._context.journal.append(self._session.call_id, name, leg, **measures)
 
-    def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
-        verdict = spend_grant(
+    async def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
+        verdict = await spend_grant(
             self._context,
             token,
             origin=self._websocket.headers.get("origin"),
@@ -135,11 +142,14 @@ class VisitorSocket:
             return
         site = self._context.settings.sites[verdict.site]
         self._answers.append(GrantAccepted(verdict.call_id, site.call_duration_max_s))
-        self._leg = CallLeg(self._context, verdict, self._heard.put_nowait)
+        hold = CallHold(self._context, verdict, self._heard.put_nowait)
+        self._leg = CallLeg(self._context, verdict, self._heard.put_nowait, hold.confirm_media)
+        self._listening.append(tasks.create_task(hold.run()))
         self._listening.append(tasks.create_task(self._hear_bridge(verdict.call_id)))
 
     async def _read(self) -> None:
         while True:
+            await self._unread.acquire()
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 self._heard.put_nowait(SocketClosed(message.get("code") or _NO_CODE))
@@ -149,9 +159,22 @@ class VisitorSocket:
             self._heard.put_nowait(VisitorSent(sent))
 
     async def _hear_bridge(self, call_id: str) -> None:
-        with self._context.bus.subscribe("caption", "call.ending", call_id=call_id) as messages:
+        topics = ("caption", "call.ending", "call.hang_up")
+        with self._context.bus.subscribe(*topics, call_id=call_id) as messages:
             async for message in messages:
-                if message.topic == "caption":
-                    self._heard.put_nowait(CaptionHeard(message.data))
-                else:
-                    self._heard.put_nowait(EndingHeard(message.data.get("cause")))
+                heard = _hear(message)
+                if heard is not None:
+                    self._heard.put_nowait(heard)
+
+
+def _hear(message: BusMessage) -> Input | None:
+    cause = message.data.get("cause")
+    match message.topic:
+        case "caption":
+            return CaptionHeard(message.data)
+        case "call.ending":
+            return EndingHeard(cause)
+        case _ if cause == "operator_hung_up":
+            return OperatorHungUp()
+        case _:  # this edge's own word to the bridge
+            return None

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from talkbutton.errors import SettingsError
-from talkbutton.settings.model import SETTINGS_VERSION, Secrets, Settings
+from talkbutton.settings.model import SETTINGS_VERSION, EdgeSettings, Secrets, Settings
 from talkbutton.settings.problems import field_annotation, refusals
 
 __all__ = [
@@ -30,8 +30,12 @@ ENVIRONMENT_PREFIX = "TALKBUTTON_"
 """``TALKBUTTON_EDGE__PORT=8081`` stands for ``edge.port = 8081``."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_CALLS_ON_THIS_MACHINE = 100
-"""An hour: only this machine's owner can press a button whose page lives on loopback."""
+_LIMITS_ON_THIS_MACHINE = {
+    "calls_per_address": 20,
+    "calls_per_address_and_hour": 100,
+    "sessions_per_address_and_minute": 120,
+}
+"""Only this machine's owner can press a button whose page lives on loopback."""
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -115,7 +119,7 @@ def _derive(document: dict[str, Any]) -> None:
     edge = document.setdefault("edge", {})
     if not isinstance(edge, dict):
         return
-    port = edge.get("port")
+    port = edge.get("port", EdgeSettings.model_fields["port"].default)
     if "public_url" not in edge and isinstance(port, int):
         edge["public_url"] = f"http://127.0.0.1:{port}"
     url = edge.get("public_url")
@@ -130,7 +134,8 @@ def _derive(document: dict[str, Any]) -> None:
         site.setdefault("allowed_origins", list(origins))
         limits = site.setdefault("limits", {})
         if is_private and isinstance(limits, dict):
-            limits.setdefault("calls_per_address_and_hour", _CALLS_ON_THIS_MACHINE)
+            for name, limit in _LIMITS_ON_THIS_MACHINE.items():
+                limits.setdefault(name, limit)
 
 
 def _environment_value(keys: list[str], text: str) -> Any:

@@ -43,14 +43,17 @@ class LimitsSettings(Block):
 
 
 class SiteLimits(Block):
-    """How much one site gives, in all and to one visitor. IPv6 addresses count by their /64."""
+    """How much one site gives, in all and to one visitor. IPv6 addresses count by their /64.
+
+    An address is counted over all sites. While ``edge.public_url`` is on this machine only, one
+    address may have 20 calls at once, 100 an hour and 120 sessions a minute unless it is set.
+    """
 
     calls_per_address: Count = 1
     """Calls at once from one address."""
 
     calls_per_address_and_hour: Count = 3
-    """Calls within an hour from one address. A call that never carried sound does not count.
-    While ``edge.public_url`` is on this machine only, the default is 100."""
+    """Calls within an hour from one address. A call that never carried sound does not count."""
 
     calls_per_v6_site: Count = 4
     """Calls at once from one IPv6 /48."""

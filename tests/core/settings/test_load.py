@@ -76,6 +76,21 @@ def test_origins_follow_the_public_url_unless_they_are_set(tmp_path: Path) -> No
     assert settings.sites["b"].allowed_origins == ("https://b.example",)
 
 
+def test_limits_are_wide_only_while_the_page_is_on_this_machine(tmp_path: Path) -> None:
+    def limits(text: str) -> tuple[int, int, int]:
+        site = load_settings(settings_file(tmp_path, text), {}).sites["default"].limits
+        return (
+            site.calls_per_address,
+            site.calls_per_address_and_hour,
+            site.sessions_per_address_and_minute,
+        )
+
+    assert limits("[edge]\nport = 8081\n") == (20, 100, 120)
+    assert limits('[edge]\npublic_url = "https://talk.example"\n') == (1, 3, 10)
+    assert limits('[edge]\npublic_url = "http://127.0.0.1.evil.example"\n') == (1, 3, 10)
+    assert limits("[sites.default.limits]\ncalls_per_address = 2\n") == (2, 100, 120)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "problem", "hint"),
     [

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkbutton.errors import StackError
+from talkbutton.runtime.ledger import LEDGER_FILE
 
 __all__ = ["DATA_DIR_VARIABLE", "DataPlaces", "Places", "data_places"]
 
@@ -103,6 +104,11 @@ class Places:
     def journal(self) -> Path:
         """The journal's file."""
         return self.state / "journal.sqlite"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file, where ``limits.store`` is ``sqlite``."""
+        return self.state / LEDGER_FILE
 
     @property
     def log(self) -> Path:

@@ -33,6 +33,7 @@ __all__ = [
 Cause = Literal[
     "visitor_hung_up",
     "bot_hung_up",
+    "operator_hung_up",
     "duration_limit",
     "gateway_unavailable",
     "line_unavailable",

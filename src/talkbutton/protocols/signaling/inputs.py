@@ -20,6 +20,7 @@ __all__ = [
     "GrantAccepted",
     "GrantDenied",
     "Input",
+    "OperatorHungUp",
     "ReaderTooSlow",
     "SocketClosed",
     "VisitorSent",
@@ -139,6 +140,11 @@ class EndingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorHungUp:
+    """The operator has ended the call from outside."""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketClosed:
     """The visitor's socket is gone, or the edge is closing it.
 
@@ -168,6 +174,7 @@ Input = (
     | CallLost
     | CaptionHeard
     | EndingHeard
+    | OperatorHungUp
     | SocketClosed
     | ReaderTooSlow
 )

@@ -50,6 +50,7 @@ from talkbutton.protocols.signaling.inputs import (
     GrantAccepted,
     GrantDenied,
     Input,
+    OperatorHungUp,
     ReaderTooSlow,
     SocketClosed,
     VisitorSent,
@@ -133,6 +134,8 @@ class SignalingSession:
                 return self._hear_admission(heard, now)
             case CaptionHeard() | EndingHeard():
                 return self._hear_bridge(heard, now)
+            case OperatorHungUp():
+                return self._end("operator_hung_up", now)
             case SocketClosed(close_code):
                 cause: EndCause = "internal" if close_code in _CLOSES_OF_OURS else "visitor_hung_up"
                 measures = {"visitor_close_code": close_code}

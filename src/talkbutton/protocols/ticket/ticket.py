@@ -29,13 +29,13 @@ class Ticket:
         call_id: The call's id.
         site: The site whose button was pressed.
         duration_max_s: The bridge ends the call after so many seconds.
-        expires_unix: Not valid from this Unix second on.
+        expires_unix: Not valid from this moment on, Unix seconds; signed ``TICKET_TTL_S`` before.
     """
 
     call_id: str
     site: str
     duration_max_s: int
-    expires_unix: int
+    expires_unix: float
 
 
 def sign_ticket(ticket: Ticket, *, key: str) -> str:
@@ -63,9 +63,12 @@ def verify_ticket(text: str, *, key: str, now_unix: float) -> Ticket:
     except jwt.InvalidTokenError as exc:
         raise ProtocolError(f"the call's ticket is not valid: {exc}") from None
     match claims:
-        case {"call": str(call_id), "site": str(site), "dur": int(dur), "exp": int(exp)} if (
-            is_call_id(call_id) and dur > 0
-        ):
+        case {
+            "call": str(call_id),
+            "site": str(site),
+            "dur": int(dur),
+            "exp": int() | float() as exp,
+        } if is_call_id(call_id) and dur > 0:
             if now_unix >= exp:
                 raise ProtocolError("the call's ticket has expired")
             return Ticket(call_id, site, dur, exp)

@@ -6,9 +6,12 @@ reach them: the gateway, the phone line, the bot.
 
 from dataclasses import dataclass
 
+from talkbutton.rules.admission.addresses import address_keys, address_prefix
+from talkbutton.rules.admission.claims import Claim
 from talkbutton.rules.admission.grant import Grant
-from talkbutton.rules.admission.origin import address_prefix, is_origin_allowed
+from talkbutton.rules.admission.origin import is_origin_allowed
 from talkbutton.rules.admission.refusal import Refused, refuse
+from talkbutton.rules.admission.session_claims import Asked, session_claims
 from talkbutton.settings.model import Settings, SiteSettings
 
 __all__ = [
@@ -94,21 +97,23 @@ class SessionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Yes, and with what.
+    """Yes, if there is room, and with what.
 
     Attributes:
         grant: The permission to sign and hand out.
         site: The site's settings.
+        claims: What the ledger must have room for.
     """
 
     grant: Grant
     site: SiteSettings
+    claims: tuple[Claim, ...]
 
 
 def admit(
     request: SessionRequest, state: Liveness, settings: Settings, *, now: float, now_unix: float
 ) -> Admitted | Refused:
-    """Return whether the visitor may start a call now.
+    """Return whether the visitor may start a call now, as soon as the ledger has room for it.
 
     Args:
         request: Who asks for what.
@@ -132,11 +137,19 @@ def admit(
         call_id=request.call_id,
         site=request.site,
         origin=request.origin,
-        address_prefix=address_prefix(request.address),
+        address_prefix=address_prefix(
+            request.address,
+            v4_bits=settings.edge.grant_prefix_v4_bits,
+            v6_bits=settings.edge.grant_prefix_v6_bits,
+        ),
         not_before_unix=int(now_unix),
         expires_unix=int(now_unix) + settings.edge.grant_ttl_s,
+        bucket=address_keys(request.address).bucket,
+        grant_id=request.call_id,
     )
-    return Admitted(grant, site)
+    asked = Asked(request.site, site, grant.bucket, now_unix)
+    claims = session_claims(asked, settings.limits, grant_until_unix=grant.expires_unix)
+    return Admitted(grant, site, tuple(claims))
 
 
 def first_missing_part(

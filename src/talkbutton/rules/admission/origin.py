@@ -1,16 +1,12 @@
-"""Who asks: the website's origin, and the network that the visitor's address is in.
+"""Who asks: the website's origin.
 
 Source: RFC 6454 (origin), WHATWG Fetch ("the Origin header is serialized in one way only", so
 comparing text is exact).
 """
 
 from collections.abc import Collection
-from ipaddress import IPv6Address, ip_address, ip_network
 
-__all__ = ["address_prefix", "is_origin_allowed"]
-
-_PREFIX_V4_BITS = 24
-_PREFIX_V6_BITS = 56
+__all__ = ["is_origin_allowed"]
 
 
 def is_origin_allowed(origin: str | None, allowed: Collection[str]) -> bool:
@@ -19,16 +15,3 @@ def is_origin_allowed(origin: str | None, allowed: Collection[str]) -> bool:
     ``null`` is the origin of sandboxed frames and local files, thus of anybody: never allowed.
     """
     return origin is not None and origin != "null" and origin in allowed
-
-
-def address_prefix(address: str) -> str:
-    """Return the network of ``address``: /24 for IPv4, also when mapped into IPv6, /56 for IPv6.
-
-    Raises:
-        ValueError: If it is not an IP address.
-    """
-    parsed = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    bits = _PREFIX_V4_BITS if parsed.version == 4 else _PREFIX_V6_BITS
-    return str(ip_network((parsed, bits), strict=False))
