@@ -28,10 +28,13 @@ __all__ = ["keep_budget", "reserve_budget", "settle_budget"]
 
 _log = logging.getLogger("talkbutton.edge")
 
+_GRACE_S = 5.0  # a grant that is used in its last moment must find its reservation
+
 
 async def reserve_budget(context: EdgeContext, grant: Grant) -> Refused | None:
     """Reserve the longest call that the grant allows, or return why there is no budget for it."""
-    claims = [replace(claim, until_unix=grant.expires_unix) for claim in _claims(context, grant)]
+    until_unix = grant.expires_unix + _GRACE_S
+    claims = [replace(claim, until_unix=until_unix) for claim in _claims(context, grant)]
     try:
         return await _take(context, grant, claims)
     except ConnectionLost:
