@@ -18,29 +18,14 @@ from talkbutton.rules.admission import Claim, Full, Grant, Refused, refuse
 from talkbutton.rules.admission.budget import (
     BudgetKey,
     budget_claims,
-    budget_reservation,
     budget_used,
     read_budget_key,
 )
 from talkbutton.rules.admission.hours import next_midnight_unix
 
-__all__ = ["budget_refusal", "keep_budget", "reserve_budget", "settle_budget"]
+__all__ = ["budget_refusal", "keep_budget", "settle_budget"]
 
 _log = logging.getLogger("talkbutton.edge")
-
-
-async def reserve_budget(context: EdgeContext, grant: Grant) -> Refused | None:
-    """Reserve the longest call that the grant allows, or return why there is no budget for it."""
-    claims = budget_reservation(
-        grant.site,
-        context.settings.sites[grant.site],
-        now_unix=grant.not_before_unix,
-        until_unix=grant.expires_unix,
-    )
-    try:
-        return await _take(context, grant, claims)
-    except ConnectionLost:
-        return refuse("limits_unavailable", call_id=grant.call_id)
 
 
 async def keep_budget(context: EdgeContext, grant: Grant) -> Refused | None:
