@@ -318,7 +318,7 @@ function toggleMute(state: CallState): Step {
 function timeoutCode(state: CallState): EndCode {
   if (state.name === 'reconnecting') return 'connection-lost';
   if (state.name !== 'connecting' && state.name !== 'ringing') return 'internal';
-  if (state.name === 'connecting' && state.session === 'proving') return 'challenge-failed';
+  if (state.name === 'connecting' && state.session === 'proving') return 'check-failed';
   if (state.isAnswered) return 'no-network-path';
   return state.name === 'ringing' ? 'no-answer' : 'edge-silent';
 }
