@@ -71,10 +71,13 @@ class SessionAnswer(BaseModel):
 
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
+    400: {"model": Problem, "description": "The body is not JSON."},
     403: {"model": Problem, "description": "The page's origin may not start calls here."},
     404: {"model": Problem, "description": "There is no such site."},
+    408: {"model": Problem, "description": "The body took too long."},
     413: {"model": Problem, "description": "The body is too long."},
     422: {"model": Problem, "description": "The body has the wrong form."},
+    429: {"model": Problem, "description": "Too much was asked for; Retry-After says when again."},
     503: {"model": Problem, "description": "Part of the way to the bot is down."},
 }
 
