@@ -59,6 +59,8 @@ public_url = "http://127.0.0.1:{base}"
 [sites.default]
 allowed_origins = ["http://127.0.0.1:{base}"]
 {site}
+[sites.default.limits]
+sessions_per_address_and_minute = 6000
 [turn]
 port = {base + 1}
 tls_port = {base + 2}
