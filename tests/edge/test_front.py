@@ -145,3 +145,16 @@ async def test_a_site_may_allow_all_names_below_its_domain(tmp_path: Path) -> No
         for origin in ("https://shop.example", "https://evilshop.example", "null"):
             answer = await rig.ask(Origin=origin)
             assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
+
+
+async def test_who_finds_no_time_is_told_that_all_lines_are_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("talkbutton.edge.gate._SLOTS", 0)
+    monkeypatch.setattr("talkbutton.edge.gate._WAITING_MAX", 0)
+    async with running_edge(tmp_path) as rig:
+        answer = await rig.ask()
+        assert (answer.status_code, answer.json()["code"]) == (429, "all_sessions")
+        assert answer.headers["retry-after"] == "5"
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert (await rig.http.get("/healthz")).status_code == 200

@@ -7,8 +7,7 @@ there is more to do than time, before those that have asked more.
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from http import HTTPStatus
+from functools import lru_cache, partial
 from math import ceil
 
 from starlette.responses import Response
@@ -17,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from talkbutton.edge.context import address_of
 from talkbutton.edge.doors import Doors
 from talkbutton.edge.fair_queue import FairQueue
-from talkbutton.edge.problem import problem_response
+from talkbutton.edge.problem import refused_response
+from talkbutton.rules.admission import RefusalCode, refuse
 from talkbutton.rules.admission.rates import AddressRates, Rate
 from talkbutton.settings.model import Settings
 
@@ -34,7 +34,6 @@ _SLOTS = 8
 _WAITING_MAX = 256
 _WAIT_MAX_S = 5.0
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_DETAIL = "That was a bit fast. Please wait a moment, then try again."
 
 
 def asking_rate(settings: Settings) -> Rate:
@@ -114,7 +113,7 @@ class InTurn:
         if scope["type"] != "http" or scope["method"] in _READS:
             await self._app(scope, receive, send)
         elif not await self._queue.enter(scope[_ASKED_BEFORE]):
-            await _too_many(_RETRY_AFTER_BUSY_S)(scope, receive, send)
+            await _busy(scope, receive, send)
         else:
             try:
                 await self._app(scope, receive, send)
@@ -122,8 +121,10 @@ class InTurn:
                 self._queue.leave()
 
 
-@lru_cache(maxsize=_RETRY_AFTER_MAX_S)
-def _too_many(retry_after_s: int) -> Response:
-    return problem_response(
-        HTTPStatus.TOO_MANY_REQUESTS, "address_sessions", _DETAIL, retry_after_s=retry_after_s
-    )
+def _refusal(code: RefusalCode, retry_after_s: int) -> Response:
+    refused = refuse(code, retry_after_s=retry_after_s)
+    return refused_response(refused)
+
+
+_too_many = lru_cache(maxsize=_RETRY_AFTER_MAX_S)(partial(_refusal, "address_sessions"))
+_busy = _refusal("all_sessions", _RETRY_AFTER_BUSY_S)
