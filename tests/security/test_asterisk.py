@@ -64,16 +64,14 @@ def janus_identity(asterisk: RunningDaemon) -> Iterator[SipCaller]:
 
 
 @pytest.mark.parametrize("user", ["talkbutton", "anonymous", "7000", "admin", "100"])
-@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER", "SUBSCRIBE", "MESSAGE"])
-def test_a_scan_learns_nothing_and_is_logged(
-    asterisk: RunningDaemon, user: str, method: str
-) -> None:
-    """The one name that exists is answered as those that do not."""
+def test_a_scan_learns_nothing_and_is_logged(asterisk: RunningDaemon, user: str) -> None:
+    """The one name that exists is answered as those that do not: by asking for a password."""
     before = len(asterisk.output())
     with SipCaller(SIP, user=user, password=None) as stranger:
-        answer = stranger.ask(method, "7000")
-    assert answer.status == 401
-    assert "server" not in answer.headers or answer.headers["server"] == "talkbutton"
+        for method in ("INVITE", "OPTIONS", "REGISTER", "SUBSCRIBE", "MESSAGE") * 2:
+            answer = stranger.ask(method, "7000")
+            assert answer.status == 401, method
+            assert answer.headers.get("server", "talkbutton") == "talkbutton"
     if user != "talkbutton":  # this one is only asked for its password
         wait_until(
             lambda: "No matching endpoint found" in asterisk.output()[before:],
@@ -212,8 +210,10 @@ REFER = {"Refer_To": f"<sip:7100@{PRIVATE}>", "Referred_By": f"<sip:talkbutton@{
 def test_a_call_that_is_up_can_not_be_transferred(asterisk: RunningDaemon) -> None:
     assert asterisk.pid
     with _call_that_is_up() as (caller, call, answer):
-        assert caller.within(call, answer, "REFER", **REFER).status >= 400
+        with pytest.raises(TimeoutError):  # nothing in Asterisk knows what it is
+            caller.within(call, answer, "REFER", **REFER)
         assert caller.within(call, answer, "SUBSCRIBE", Event="dialog", Expires="60").status >= 400
+        assert len(_ari("GET", "channels")) == 1
         assert caller.within(call, answer, "BYE").status == 200
 
 
@@ -343,10 +343,9 @@ async def test_a_takeover_of_the_application_is_noticed(
         async with asyncio.timeout(10):
             while not link.is_up:  # noqa: ASYNC110 - seen from outside
                 await asyncio.sleep(0.01)
-            thief = await asyncio.to_thread(_open_application)
-            while link.is_up:  # noqa: ASYNC110 - seen from outside
-                await asyncio.sleep(0.01)
-        thief.close()
+            with _application():
+                while link.is_up:  # noqa: ASYNC110 - seen from outside
+                    await asyncio.sleep(0.01)
         assert link.is_taken_over
         assert "took over" in caplog.text
     finally:
@@ -460,14 +459,13 @@ def _sip(settings: Any) -> tuple[str, int]:
     return PRIVATE, settings.asterisk.sip_port
 
 
-def _open_application(port: int = HTTP_PORT) -> ClientConnection:
-    url = f"ws://{PRIVATE}:{port}/ari/events?app=talkbutton&subscribeAll=false"
-    return connect(url, additional_headers=_basic(ARI_LOGIN), compression=None, proxy=None)
-
-
 @contextmanager
 def _application(port: int = HTTP_PORT) -> Iterator[ClientConnection]:
-    with _open_application(port) as connection:
+    """Be the bridge."""
+    url = f"ws://{PRIVATE}:{port}/ari/events?app=talkbutton&subscribeAll=false"
+    with connect(
+        url, additional_headers=_basic(ARI_LOGIN), compression=None, proxy=None
+    ) as connection:
         yield connection
 
 

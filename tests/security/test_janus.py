@@ -91,8 +91,11 @@ def test_the_api_can_not_be_reached_from_outside(janus: RunningDaemon) -> None:
 
 def test_without_the_guard_the_api_is_reached(tmp_path: Path) -> None:
     edit = replaced("janus.transport.websockets.jcfg", (f'\tws_ip = "{PRIVATE}"\n', ""))
-    with beside(tmp_path, edit) as (_, _c, settings):
-        connected(settings.janus.api_port, media_address()).close()
+    with (
+        beside(tmp_path, edit) as (_, _c, settings),
+        connected(settings.janus.api_port, media_address()) as outside,
+    ):
+        assert JanusClient(outside).ask(janus="info")["janus"] == "server_info"
 
 
 def test_the_admin_api_is_not_there(janus: RunningDaemon, wire: ClientConnection) -> None:
@@ -212,7 +215,7 @@ def test_without_the_guard_another_plugin_is_attached(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_on", [True, False], ids=["guard on", "guard off"])
 def test_a_recording_can_not_write_a_file(tmp_path: Path, *, is_on: bool) -> None:
     guard_off = (
-        None if is_on else replaced(CORE, ('protected_folders = ["/"]', "protected_folders = []"))
+        None if is_on else replaced(CORE, ('protected_folders = [ "/" ]', "protected_folders = []"))
     )
     own = tmp_path / "janus"
     own.mkdir()
