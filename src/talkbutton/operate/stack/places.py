@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkbutton.errors import StackError
+from talkbutton.operate.stack.parts import FOLLOWED
 from talkbutton.runtime.ledger import LEDGER_FILE
 
 __all__ = ["DATA_DIR_VARIABLE", "DataPlaces", "Places", "data_places"]
@@ -175,8 +176,9 @@ class Places:
         return self.run / part / "start.sh"
 
     def part_log(self, part: str) -> Path:
-        """Return a part's log file."""
-        return self.log / f"{part}.log"
+        """Return a part's log file; one that another part reads has a folder of its own."""
+        folder = self.log / part if part == FOLLOWED else self.log
+        return folder / f"{part}.log"
 
     def check(self) -> None:
         """Refuse a folder whose path is too long for Unix sockets.
