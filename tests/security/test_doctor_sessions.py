@@ -105,6 +105,7 @@ async def _believer() -> AsyncIterator[int]:
     finally:
         serving.cancel()
         await asyncio.wait([serving])
+        listener.close()
 
 
 _CARELESS = {

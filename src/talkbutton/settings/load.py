@@ -68,20 +68,15 @@ def load_secrets(path: Path) -> Secrets:
     return load_part_secrets(path, Secrets)
 
 
-def load_part_secrets(path: Path, model: type[_Model], *, may_others_read: bool = False) -> _Model:
+def load_part_secrets(path: Path, model: type[_Model]) -> _Model:
     """Return one part's secrets, such as ``EdgeSecrets``.
-
-    Args:
-        path: The secrets file.
-        model: Which of its secrets to take, and to demand.
-        may_others_read: Take a file that others may read; only for who looks at it to say so.
 
     Raises:
         SettingsError: If the file is missing, others may read it, or a secret is refused.
     """
     document = _read_toml(path, hint="run `talkbutton up`, which makes new secrets")
     mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & _OTHERS_MAY_READ and not may_others_read:
+    if mode & _OTHERS_MAY_READ:
         raise SettingsError(
             str(path), f"may be read by other users (mode {mode:o})", hint=f"run: chmod 600 {path}"
         )

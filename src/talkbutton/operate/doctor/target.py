@@ -4,17 +4,20 @@ Probes send to the addresses that stand here and to no others.
 """
 
 import asyncio
+import json
+import stat
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from talkbutton.errors import StackError
+from talkbutton.errors import SettingsError, StackError
 from talkbutton.operate.stack.install import installed
 from talkbutton.operate.stack.places import DataPlaces, Places
 from talkbutton.operate.stack.status import settings_of_the_running
 from talkbutton.operate.stack.supervise import Supervisor
-from talkbutton.settings.load import load_part_secrets, secrets_path
+from talkbutton.settings.load import load_secrets, secrets_path
 from talkbutton.settings.model import Secrets, Settings
 
 __all__ = ["Target", "look_at"]
@@ -96,15 +99,14 @@ async def look_at(
         pids = await _pids(places)
         if must_run and not pids:
             raise StackError("doctor", "nothing runs in this folder", hint="run `talkbutton up`")
-        settings = await asyncio.to_thread(settings_of_the_running, places, environ)
+        settings = await asyncio.to_thread(settings_of_the_running, settings_path, environ, places)
     except PermissionError as exc:
         who = f"user {places.own.stat().st_uid}" if places.own.exists() else "its owner"
         raise StackError(
             "doctor", f"{exc.filename} may not be read", hint=f"run it as {who}, or as root"
         ) from exc
     path = secrets_path(settings_path)
-    # Readable by others is a finding here, not the end.
-    secrets = load_part_secrets(path, Secrets, may_others_read=True)
+    secrets = _load_secrets(path)
     found = installed(data)
     return Target(settings, secrets, path, places, found.versions if found else {}, pids)
 
@@ -115,3 +117,21 @@ async def _pids(places: Places) -> dict[str, int]:
         return {}
     processes = await supervisor.processes()
     return {name: process.pid for name, process in processes.items() if process.pid}
+
+
+def _load_secrets(path: Path) -> Secrets:
+    """Return the secrets even where others may read them: a finding here, not the end.
+
+    Raises:
+        SettingsError: If they cannot be used for another reason.
+    """
+    try:
+        return load_secrets(path)
+    except SettingsError as refused:
+        if not (path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)):
+            raise
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            return Secrets.model_validate_json(json.dumps(document, default=str))
+        except ValueError:  # its text may hold secrets
+            raise refused from None
