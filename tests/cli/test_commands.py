@@ -50,6 +50,7 @@ COMMANDS = [
     ["status"],
     ["down"],
     ["logs"],
+    ["doctor"],
     ["calls"],
     ["calls", "show"],
     ["config", "check"],
