@@ -93,6 +93,8 @@ def test_a_run_is_recorded_and_is_no_call(stack: Stack) -> None:
     )
     assert (finished.data["held"], finished.data["broken"]) == (3, 0)
     assert run_id[:16] not in stack.run("calls")
+    owners = {path.stat().st_uid for path in journal.parent.glob("journal.sqlite*")}
+    assert len(owners) == 1  # what root wrote, the parts can still write
 
 
 def test_readable_secrets_are_found(stack: Stack) -> None:
