@@ -16,15 +16,15 @@ APT := apt-get -o DPkg::Lock::Timeout=240
 
 # Programs that only tests need, as command:package.
 TEST_PROGRAMS := chromium:chromium firefox-esr:firefox-esr pulseaudio:pulseaudio openssl:openssl \
-    redis-server:redis-server sipp:sip-tester nft:nftables ip:iproute2
+    redis-server:redis-server sipp:sip-tester nft:nftables ip:iproute2 sysctl:procps
 
 .PHONY: help
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: setup ## Install and start everything, print one URL; Ctrl-C stops it.
-	@exec $(BIN)/talkbutton up
+demo: setup ## Install and start everything, print one URL; Ctrl-C stops it. HTTPS=1 for the local network.
+	@exec $(BIN)/talkbutton up $(if $(HTTPS),--https)
 
 .PHONY: setup
 setup: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Install everything once; skipped when done.
@@ -49,8 +49,12 @@ audit: $(STAMPS)/python ## Ask the vulnerability services about every dependency
 
 .PHONY: bench
 bench: setup test-programs ## Measure; prints the figures.
-	@for measure in benchmarks/*.py; do echo "== $$measure"; $(BIN)/python "$$measure"; done
+	@for measure in $(filter-out benchmarks/networks.py,$(wildcard benchmarks/*.py)); do echo "== $$measure"; $(BIN)/python "$$measure"; done
 	@echo "== benchmarks/load.py --codec PCMU"; $(BIN)/python benchmarks/load.py --codec PCMU
+
+.PHONY: natlab
+natlab: setup test-programs ## Call from every network that a visitor may sit in; prints a table.
+	@$(BIN)/python benchmarks/networks.py
 
 .PHONY: fuzz
 fuzz: $(STAMPS)/python $(STAMPS)/command ## Feed nonsense to every parser of what strangers send, a minute each.

@@ -14,7 +14,7 @@ __all__ = ["SCHEMA_VERSION", "CallEvent", "Leg", "Scalar", "to_json_line", "with
 SCHEMA_VERSION = 1
 
 Scalar = str | int | float | bool | None
-Leg = Literal["browser", "edge", "janus", "turn", "asterisk", "bridge", "bot"]
+Leg = Literal["browser", "edge", "janus", "turn", "asterisk", "bridge", "bot", "operator"]
 
 
 @dataclass(frozen=True, slots=True)

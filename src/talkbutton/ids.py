@@ -1,6 +1,6 @@
 """Identifiers, made from the time and random bytes that the caller supplies."""
 
-__all__ = ["CALL_ID_RANDOM_BYTES", "is_call_id", "make_call_id"]
+__all__ = ["CALL_ID_RANDOM_BYTES", "call_id_unix", "is_call_id", "make_call_id"]
 
 CALL_ID_RANDOM_BYTES = 10
 """How many random bytes ``make_call_id`` wants."""
@@ -22,3 +22,8 @@ def make_call_id(*, now_unix_ms: int, random_bytes: bytes) -> str:
 def is_call_id(text: str) -> bool:
     """Return whether ``text`` has the form of a call id."""
     return len(text) == _LENGTH and _HEX.issuperset(text)
+
+
+def call_id_unix(call_id: str) -> float:
+    """Return when a call id was made, in Unix seconds; its milliseconds are cut off."""
+    return int(call_id[:12], 16) / 1000

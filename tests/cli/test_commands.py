@@ -117,6 +117,21 @@ def test_the_reference_page_is_up_to_date() -> None:
     )
 
 
+def test_the_worst_case_is_said_for_each_site(folder: Path) -> None:
+    path = folder / "talkbutton.toml"
+    write_first_settings(path)
+    path.write_text(
+        'version = 1\nedge.public_url = "https://talk.example"\n'
+        "[sites.shop]\nbudget = { minutes_per_day = 60, price_per_minute = 0.5 }\n",
+        encoding="utf-8",
+    )
+    code, out, _ = run("config", "exposure", "--addresses", "1")
+    assert code == ExitCode.OK
+    assert out == "shop: 1 addresses get 30 minutes of calls an hour, 60 a day for 30.00\n"
+    code, out, _ = run("config", "exposure", "--json")
+    assert json.loads(out)["shop"]["minutes_per_hour"] == 1_200
+
+
 def test_calls_are_listed_and_shown(folder: Path) -> None:
     asyncio.run(write_call(Places(folder / "talkbutton.toml").journal, CALL))
     code, out, _ = run("calls")

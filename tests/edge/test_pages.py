@@ -81,8 +81,15 @@ async def test_the_docs_work_without_internet(rig: EdgeRig) -> None:
 
 async def test_openapi_describes_the_sessions(rig: EdgeRig) -> None:
     described = (await rig.http.get("/openapi.json")).json()
-    assert set(described["paths"]) == {"/v1/sessions", "/healthz", "/readyz"}
+    assert set(described["paths"]) == {
+        "/v1/sessions",
+        "/v1/sessions/refresh",
+        "/v1/sessions/cancel",
+        "/v1/sites/{site}",
+        "/healthz",
+        "/readyz",
+    }
     answers = described["paths"]["/v1/sessions"]["post"]["responses"]
-    assert set(answers) == {"201", "403", "404", "413", "422", "503"}
-    for status in ("403", "404", "413", "422", "503"):
+    assert set(answers) == {"201", "401", "403", "404", "413", "422", "429", "503"}
+    for status in ("401", "403", "404", "413", "422", "429", "503"):
         assert list(answers[status]["content"]) == ["application/problem+json"]

@@ -57,7 +57,12 @@ async def test_gives_a_grant_and_all_that_the_button_needs(rig: EdgeRig) -> None
     assert events == [
         (
             "session.admitted",
-            {"site": "default", "origin": ORIGIN, "pii.address": "127.0.0.1"},
+            {
+                "site": "default",
+                "origin": ORIGIN,
+                "consent": False,
+                "pii.address": "127.0.0.1",
+            },
         )
     ]
 
@@ -152,7 +157,7 @@ async def test_a_body_that_is_not_json_by_name(rig: EdgeRig) -> None:
 
 
 async def test_a_long_body_is_refused(rig: EdgeRig) -> None:
-    answer = await rig.ask("x" * 5_000)
+    answer = await rig.ask("x" * 9_000)
     assert problem(answer) == (413, "request_invalid")
     assert answer.headers["access-control-allow-origin"] == ORIGIN
 
@@ -163,7 +168,7 @@ async def test_a_long_body_of_unknown_length_is_refused(rig: EdgeRig) -> None:
         b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nOrigin: https://shop.example\r\n"
         b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         + (b"400\r\n" + b" " * 0x400 + b"\r\n")
-        * 5
+        * 9
     )
     head = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
     writer.close()

@@ -10,6 +10,7 @@ from websockets.typing import Origin
 from support.edge_rig import OFFER, ORIGIN, EdgeRig, Visitor
 from talkbutton.errors import ConnectionLost, JanusError
 from talkbutton.protocols.janus import Answered, HungUp, IceConnected, Lost, MediaSilent, Ringing
+from talkbutton.protocols.signaling import parse_offer
 from talkbutton.protocols.ticket import TICKET_HEADER, Ticket, verify_ticket
 from talkbutton.runtime.bus import BusMessage
 
@@ -86,14 +87,21 @@ async def test_the_call_goes_where_the_settings_say(rig: EdgeRig) -> None:
         headers = asked.pop("headers")
         assert asked == {
             "call_id": asked["call_id"],
-            "offer_sdp": OFFER,
+            "offer_sdp": parse_offer(OFFER).sdp,
             "uri": "sip:7000@127.0.0.1:23060",
             "master_id": 5,
             "username": "sip:talkbutton@x",
         }
         assert list(headers) == [TICKET_HEADER]
         ticket = verify_ticket(headers[TICKET_HEADER], key="t" * 32, now_unix=rig.unix_s)
-        assert ticket == Ticket(asked["call_id"], "default", 120, int(rig.unix_s) + 60)
+        assert ticket == Ticket(
+            asked["call_id"],
+            "default",
+            120,
+            int(rig.unix_s) + 60,
+            warning_s=30,
+            has_consent=False,
+        )
 
 
 async def test_two_calls_at_once_do_not_mix(rig: EdgeRig) -> None:
@@ -154,8 +162,14 @@ async def test_grant_from_another_origin(rig: EdgeRig, origin: str | None) -> No
 
 
 async def test_grant_from_another_address(rig: EdgeRig) -> None:
-    claims = jwt.decode(await rig.token(), options={"verify_signature": False})
-    token = jwt.encode({**claims, "net": "203.0.113.0/24"}, "g" * 32, algorithm="HS256")
+    given = await rig.token()
+    claims = jwt.decode(given, options={"verify_signature": False})
+    token = jwt.encode(
+        {**claims, "net": "203.0.113.0/24"},
+        "g" * 32,
+        algorithm="HS256",
+        headers=jwt.get_unverified_header(given),
+    )
     async with rig.visitor() as visitor:
         await visitor.say("start", token=token)
         assert await refusal(visitor) == ("grant_address", 4001)

@@ -28,7 +28,7 @@ DEPLOYMENTS: dict[str, tuple[dict[str, object], Places]] = {
     "default": ({}, Places("192.168.1.20")),
     "behind-nat-with-tls": (
         {
-            "network": {"announced_address": "203.0.113.9", "private_address": "10.0.0.5"},
+            "network": {"announced_address": "203.0.113.9", "private_address": "10.0.0.7"},
             "turn": {
                 "listen_address": "10.0.0.6",
                 "tls_certificate": "turn.pem",

@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from talkbutton.edge.gateway import GatewayCall, JanusGateway
 from talkbutton.errors import ConnectionLost, JanusError
 from talkbutton.keeper import program
 from talkbutton.protocols.janus import Answered, CallNews, Candidate, HungUp, Lost, Ringing
+from talkbutton.runtime.aio.janus_link import janus_login
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.bus.local import Subscription
 from talkbutton.settings.addresses import sip_uri
@@ -121,10 +122,11 @@ async def running_caller(
     secrets = KeeperSecrets.model_validate(
         {
             "janus_api_secret": SECRETS.janus_api_secret.get_secret_value(),
+            "janus_token_secret": SECRETS.janus_token_secret.get_secret_value(),
             "sip_password": sip_password or SECRETS.sip_password.get_secret_value(),
         }
     )
-    gateway = JanusGateway(settings, SECRETS.janus_api_secret.get_secret_value())
+    gateway = JanusGateway(settings, janus_login(SECRETS))
     bus = LocalBus(state_dir / "bus", "edge")
     bus.open()
     running = [
@@ -300,10 +302,11 @@ def kill_handle(settings: Settings, handle_id: int) -> None:
             assert janus_admin(settings, SECRETS, kill)["janus"] == "success"
 
 
-async def test_a_wrong_api_secret_is_refused(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("wrong", [{"api_secret": "not-it"}, {"token_secret": "not-it"}])
+async def test_a_wrong_secret_is_refused(
+    settings: Settings, caplog: pytest.LogCaptureFixture, wrong: dict[str, str]
 ) -> None:
-    gateway = JanusGateway(settings, "not-the-api-secret")
+    gateway = JanusGateway(settings, replace(janus_login(SECRETS), **wrong))
     running = asyncio.create_task(gateway.run())
     try:
         await until("Janus refused", lambda: "(403)" in caplog.text)

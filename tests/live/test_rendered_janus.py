@@ -83,7 +83,7 @@ def test_reports_its_settings(client: JanusClient) -> None:
     expected = {
         "server-name": "talkbutton",
         "api_secret": True,
-        "auth_token": False,
+        "auth_token": True,
         "event_handlers": False,
         "full-trickle": False,
         "ice-lite": False,

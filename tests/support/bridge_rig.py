@@ -179,10 +179,13 @@ class Rig:
         return await self.recorded("call.ended", call_id)
 
 
-def make_ticket(*, duration_max_s: int = 600) -> tuple[str, str]:
+def make_ticket(
+    *, duration_max_s: int = 600, warning_s: int = 0, has_consent: bool = False
+) -> tuple[str, str]:
     """Return a new call id and the ticket that lets it in."""
     call_id = make_call_id(now_unix_ms=0, random_bytes=next(_numbers).to_bytes(10, "big"))
-    ticket = Ticket(call_id, "default", duration_max_s, int(time.time()) + 60)
+    expires_unix = int(time.time()) + 60
+    ticket = Ticket(call_id, "default", duration_max_s, expires_unix, warning_s, has_consent)
     return call_id, sign_ticket(ticket, key=TICKET_KEY)
 
 

@@ -15,19 +15,25 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from talkbutton.operate.stack.places import data_places
-from talkbutton.rules.render import Places, TelephonyPart, render_all, start_command
+from talkbutton.operate.stack.turn_secrets import write_turn_secrets
+from talkbutton.rules.render import TURN_DATABASE, Places, TelephonyPart, render_all, start_command
 from talkbutton.settings.model import Secrets, Settings
 
 __all__ = [
     "LISTENING",
+    "Edit",
     "RunningDaemon",
     "live_secrets",
     "live_settings",
     "media_address",
+    "replaced",
     "running_daemon",
     "telephony_rootfs",
     "wait_until",
 ]
+
+Edit = Callable[[dict[PurePosixPath, str]], None]
+"""Changes rendered files in place."""
 
 ROOTFS_VARIABLE = "TALKBUTTON_TELEPHONY_DIR"
 """Names the root file system with the telephony programs, where it isn't in its usual place."""
@@ -54,6 +60,18 @@ def telephony_rootfs() -> Path:
             f"or name a root file system that has them in {ROOTFS_VARIABLE}"
         )
     return rootfs
+
+
+def replaced(file: str, *pairs: tuple[str, str]) -> Edit:
+    """Return an edit that replaces texts in one file; a text that isn't there fails the test."""
+
+    def edit(files: dict[PurePosixPath, str]) -> None:
+        path = PurePosixPath(file)
+        for old, new in pairs:
+            assert old in files[path], (file, old)
+            files[path] = files[path].replace(old, new)
+
+    return edit
 
 
 def media_address() -> str:
@@ -158,6 +176,7 @@ def running_daemon(
     files: dict[str, Path] | None = None,
     with_echotest: bool = False,
     media: str | None = None,
+    guard_off: Edit | None = None,
 ) -> Iterator[RunningDaemon]:
     """Start a part on its rendered files; it is ready when entered and gone when left.
 
@@ -168,10 +187,15 @@ def running_daemon(
         files: More files for its configuration folder, by name.
         with_echotest: Load Janus's echo plugin.
         media: Media address; None takes this machine's own.
+        guard_off: Changes the rendered files before they are written, to show what a guard does.
     """
     places = Places(media or media_address())
     rendered = render_all(settings, live_secrets(), places, with_echotest=with_echotest)[part]
-    _write(folder, rendered, files or {})
+    if guard_off is not None:
+        before = dict(rendered)
+        guard_off(rendered)
+        assert rendered != before, "the guard was not there to be switched off"
+    _write(folder, rendered, files or {}, settings)
     sandbox = _sandbox(telephony_rootfs(), folder)
     output_path = folder / "output.log"
     with output_path.open("wb") as output:
@@ -228,11 +252,17 @@ def _accepts(address: str, port: int) -> bool:
     return True
 
 
-def _write(folder: Path, rendered: dict[PurePosixPath, str], files: dict[str, Path]) -> None:
+def _write(
+    folder: Path,
+    rendered: dict[PurePosixPath, str],
+    files: dict[str, Path],
+    settings: Settings,
+) -> None:
     for name in _FOLDERS:
         (folder / name).mkdir()
     for path, text in rendered.items():
         (folder / "config" / path).write_text(text)
+    write_turn_secrets(folder / "config" / TURN_DATABASE, settings, live_secrets())
     for name, source in files.items():
         shutil.copy(source, folder / "config" / name)
     if os.geteuid() == 0:
@@ -246,6 +276,7 @@ def _sandbox(rootfs: Path, folder: Path) -> tuple[str, ...]:
         *("bwrap", "--ro-bind", str(rootfs), "/", "--proc", "/proc", "--dev", "/dev"),
         *("--tmpfs", "/tmp", "--tmpfs", "/run"),  # noqa: S108 the sandbox's own
         *("--bind", str(folder), "/talkbutton", "--chdir", "/talkbutton"),
+        *("--ro-bind", str(folder / "config"), "/talkbutton/config"),
         *("--unshare-pid", "--unshare-ipc", "--die-with-parent", "--"),
         *(step_down if os.geteuid() == 0 else ()),
     )

@@ -22,30 +22,55 @@ from talkbutton.edge.app import create_app
 from talkbutton.edge.context import EdgeContext
 from talkbutton.edge.presence import Presence
 from talkbutton.edge.server import listen, serve
+from talkbutton.edge.tls import Certificate
 from talkbutton.protocols.janus import CallNews, Candidate, HungUp, Lost
 from talkbutton.runtime.bus import BusMessage, LocalBus
 from talkbutton.runtime.journal import Journal, JournalReader
+from talkbutton.runtime.ledger import Ledger, MemoryLedger
 from talkbutton.settings.model import (
     AsteriskSettings,
+    ChallengeSettings,
     EdgeSecrets,
     EdgeSettings,
     Settings,
+    SiteLimits,
     SiteSettings,
 )
 
-__all__ = ["OFFER", "ORIGIN", "EdgeRig", "FakeCall", "FakeGateway", "Visitor", "running_edge"]
+__all__ = [
+    "OFFER",
+    "ORIGIN",
+    "PLENTY",
+    "SECRETS",
+    "SETTINGS",
+    "EdgeRig",
+    "FakeCall",
+    "FakeGateway",
+    "Visitor",
+    "running_edge",
+]
 
 ORIGIN = "https://shop.example"
 OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
+
+PLENTY = SiteLimits(
+    calls_per_address=100,
+    calls_per_address_and_hour=1_000,
+    sessions_per_address_and_minute=6_000,
+)
+"""For tests of something else than limits: all their visitors have one address."""
 
 SETTINGS = Settings(
     version=1,
     edge=EdgeSettings(listen_address="0.0.0.0", public_url="https://talk.example"),
     asterisk=AsteriskSettings(sip_port=23_060),
     sites={
-        "default": SiteSettings(allowed_origins=(ORIGIN,), call_duration_max_s=120),
+        "default": SiteSettings(allowed_origins=(ORIGIN,), call_duration_max_s=120, limits=PLENTY),
         "relayed": SiteSettings(
-            allowed_origins=(ORIGIN,), extension="7001", ice_transport_policy="relay"
+            allowed_origins=(ORIGIN,),
+            extension="7001",
+            ice_transport_policy="relay",
+            limits=PLENTY,
         ),
     },
 )
@@ -149,6 +174,7 @@ class EdgeRig:
     journal_path: Path
     bridge: LocalBus
     http: httpx.AsyncClient
+    ledger: Ledger
     monotonic_s: float = 1_000.0
     unix_s: float = 1_800_000_000.0
 
@@ -181,11 +207,14 @@ class EdgeRig:
         return str((await self.ask()).json()["token"])
 
     @asynccontextmanager
-    async def visitor(self, *, origin: str | None = ORIGIN) -> AsyncIterator[Visitor]:
+    async def visitor(
+        self, *, origin: str | None = ORIGIN, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Visitor]:
         async with connect(
             f"ws://127.0.0.1:{self.port}/v1/signaling",
             origin=None if origin is None else Origin(origin),
             subprotocols=[Subprotocol("talkbutton.v1")],
+            additional_headers=headers,
             compression=None,
         ) as socket:
             yield Visitor(socket)
@@ -222,15 +251,27 @@ async def running_edge(
     folder: Path,
     *,
     settings: Settings = SETTINGS,
+    secrets: EdgeSecrets = SECRETS,
+    ledger: Ledger | None = None,
     site_dir: Path | None = None,
     widget: Path | None = None,
+    certificate: Certificate | None = None,
+    is_challenging: bool = False,
 ) -> AsyncIterator[EdgeRig]:
-    """Run an edge on a free port, with everything it needs alive."""
+    """Run an edge on a free port, with everything it needs alive.
+
+    Sites ask for no proof of work, unless ``is_challenging`` leaves that to the settings: the
+    tests' clients press hard and look like programs.
+    """
+    if not is_challenging:
+        settings = _without_challenges(settings)
     journal = Journal(folder / "journal.sqlite", program="edge")
     await journal.open()
     bus, bridge = LocalBus(folder / "bus", "edge"), LocalBus(folder / "bus", "bridge")
     bus.open()
     bridge.open()
+    ledger = ledger or MemoryLedger()
+    await ledger.open()
     gateway = FakeGateway()
     gateway.may_place.set()
     presence = Presence(
@@ -238,12 +279,13 @@ async def running_edge(
     )
     context = EdgeContext(
         settings,
-        SECRETS,
+        secrets,
         gateway,
         bus,
         journal,
         presence,
         "198.51.100.7",
+        ledger,
         wall_clock=lambda: rig.unix_s,
     )
     app = create_app(
@@ -253,11 +295,16 @@ async def running_edge(
     port = int(listener.getsockname()[1])
     try:
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            httpx.AsyncClient(
+                base_url=f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}",
+                trust_env=False,
+                verify=False,  # noqa: S501 - the test's own certificate
+            ) as http,
             asyncio.TaskGroup() as tasks,
         ):
-            rig = EdgeRig(port, gateway, folder / "journal.sqlite", bridge, http)
-            works = (presence.run(), journal.run(), serve(app, listener))
+            rig = EdgeRig(port, gateway, folder / "journal.sqlite", bridge, http, ledger)
+            serving = serve(app, listener, edge=settings.edge, certificate=certificate)
+            works = (presence.run(), journal.run(), serving)
             running = [tasks.create_task(work) for work in works]
             await rig.until_ready_code("gateway_unavailable")
             rig.beat()
@@ -268,4 +315,13 @@ async def running_edge(
     finally:
         bus.close()
         bridge.close()
+        await ledger.close()
         await journal.close()
+
+
+def _without_challenges(settings: Settings) -> Settings:
+    never = ChallengeSettings(when="never")
+    sites = {
+        name: site.model_copy(update={"challenge": never}) for name, site in settings.sites.items()
+    }
+    return settings.model_copy(update={"sites": sites})

@@ -44,6 +44,7 @@ class Refusal:
     status: int
     code: str
     detail: str
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ class CallScript:
 
     refusal: Refusal | None = None
     """Refuse the session."""
+
+    challenge: Mapping[str, Any] | None = None
+    """Answer a session request that brings no solution with this challenge."""
+
+    site: Mapping[str, Any] | None = field(default_factory=lambda: {"state": "open"})
+    """What the site says of itself; None for an edge that does not know the question."""
 
     start_error: tuple[str, str] | None = None
     """Code and detail of the error that answers ``start``."""
@@ -77,6 +84,7 @@ class FakeEdge:
     script: CallScript = CallScript()
     reports: list[Report] = field(default_factory=list)
     session_requests: list[Mapping[str, Any]] = field(default_factory=list)
+    site_requests: int = 0
     closed_calls: int = 0
     page_headers: dict[str, str] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -207,6 +215,12 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
     async def sessions(request: Request) -> Response:
         return await _answer_session(edge, request)
 
+    async def site(_request: Request) -> Response:
+        edge.site_requests += 1
+        if edge.script.site is None:
+            return JSONResponse({"code": "not_found"}, 404)
+        return JSONResponse({"site": "default", **edge.script.site})
+
     async def signaling(websocket: WebSocket) -> None:
         await _carry_call(edge, websocket)
 
@@ -226,6 +240,7 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
         lifespan=lifespan,
         routes=[
             Route("/v1/sessions", sessions, methods=["POST", "OPTIONS"]),
+            Route("/v1/sites/default", site),
             WebSocketRoute("/v1/signaling", signaling),
             WebSocketRoute("/bot-socket", bot_socket),
             Route("/bot", bot_page),
@@ -273,7 +288,12 @@ async def _answer_session(edge: FakeEdge, request: Request) -> Response:
     if edge.script.holds_session:
         await anyio.to_thread.run_sync(edge._released.wait, 20)
     refusal = edge.script.refusal
+    challenge = edge.script.challenge
+    if challenge is not None and "challenge" not in edge.session_requests[-1]:
+        problem = {"code": "challenge_needed", "detail": "Prove it.", "challenge": challenge}
+        return JSONResponse(problem, 401, headers=cors)
     if refusal is not None:
+        retry_after_s = refusal.retry_after_s
         return JSONResponse(
             {
                 "type": "about:blank",
@@ -281,6 +301,7 @@ async def _answer_session(edge: FakeEdge, request: Request) -> Response:
                 "status": refusal.status,
                 "detail": refusal.detail,
                 "code": refusal.code,
+                **({"retry_after_s": retry_after_s} if retry_after_s is not None else {}),
             },
             refusal.status,
             headers={**cors, "Content-Type": "application/problem+json"},

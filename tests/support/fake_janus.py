@@ -1,13 +1,14 @@
 """A Janus that speaks the protocol over a real socket and does as a test says.
 
-It behaves like the real one as far as talkbutton can see: the secret is checked on each request,
-handles end with their session, a session ends with its socket, ``detached`` is sent when a handle
-dies, and only a master that lives can be borrowed from.
+It behaves like the real one as far as talkbutton can see: secret and token are checked on each
+request, handles end with their session, a session ends with its socket, ``detached`` is sent when
+a handle dies, and only a master that lives can be borrowed from.
 """
 
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
+
+from talkbutton.protocols.janus import JanusLogin, mint_token
 
 __all__ = ["ANSWER_SDP", "FakeJanus", "fake_janus", "until"]
 
@@ -39,7 +42,7 @@ class FakeJanus:
     """The server's state, and what a test may set.
 
     Attributes:
-        api_secret: What each request must carry.
+        login: What each request must carry, with a token that is still good.
         port: TCP port it listens on.
         mute: Requests (``create``, ``attach``, ``register``, ``call``, ...) that are not answered.
         silent: Requests to the plugin that are acknowledged, with nothing to follow.
@@ -50,7 +53,7 @@ class FakeJanus:
         masters: Handle of each master that lives.
     """
 
-    api_secret: str
+    login: JanusLogin
     port: int = 0
     mute: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
@@ -119,11 +122,19 @@ class FakeJanus:
             for handle_id in [key for key, owner in self._sockets.items() if owner is socket]:
                 self._forget(handle_id)
 
+    def _knows(self, request: dict[str, Any]) -> bool:
+        token = str(request.get("token"))
+        expires_unix, _, _ = token.partition(",")
+        if request.get("apisecret") != self.login.api_secret or not expires_unix.isdigit():
+            return False
+        signed = mint_token(self.login.token_secret, now_unix=int(expires_unix) - 1, ttl_s=1)
+        return token == signed and int(expires_unix) > time.time()
+
     async def _answer(self, socket: ServerConnection, request: dict[str, Any]) -> None:
         name = _name(request)
         reply = {"transaction": request["transaction"]}
         refusal = self.refuse.get(name)
-        if request.get("apisecret") != self.api_secret:
+        if not self._knows(request):
             refusal = (403, "Unauthorized request (wrong or missing secret/token)")
         if name in self.mute:
             return
@@ -182,9 +193,9 @@ class FakeJanus:
 
 
 @asynccontextmanager
-async def fake_janus(api_secret: str, *, port: int = 0) -> AsyncIterator[FakeJanus]:
+async def fake_janus(login: JanusLogin, *, port: int = 0) -> AsyncIterator[FakeJanus]:
     """Run a Janus on ``port``, or one that is free."""
-    janus = FakeJanus(api_secret)
+    janus = FakeJanus(login)
     server: Server
     async with serve(
         janus.serve_one, "127.0.0.1", port, subprotocols=[Subprotocol("janus-protocol")]

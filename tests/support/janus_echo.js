@@ -4,7 +4,7 @@
  * What comes back has passed the browser, the network and Janus, and nothing behind Janus: the
  * yardstick for the whole chain in the same run.
  */
-async ([address, apisecret]) => {
+async ([address, login]) => {
   const socket = new WebSocket(address, 'janus-protocol');
   await new Promise((opened, failed) => {
     socket.onopen = opened;
@@ -22,7 +22,7 @@ async ([address, apisecret]) => {
     new Promise((resolve) => {
       const transaction = crypto.randomUUID();
       waiting.set(transaction, resolve);
-      socket.send(JSON.stringify({ ...request, transaction, apisecret }));
+      socket.send(JSON.stringify({ ...request, transaction, ...login }));
     });
   const session = (await ask({ janus: 'create' })).data.id;
   const attach = { janus: 'attach', plugin: 'janus.plugin.echotest', session_id: session };

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from talkbutton.bots.interface import CallFacts, Heard, Speaker
 from talkbutton.events import Scalar
+from talkbutton.protocols.audio.first_speech import FirstSpeech
 from talkbutton.protocols.audio.frame import FRAME_MS, LINE_FRAME_BYTES, LINE_RATE_HZ, Frame
 
 SILENCE = bytes(LINE_FRAME_BYTES)
@@ -43,6 +44,8 @@ class ScriptedLine:
         self._utterances: dict[str, _Utterance] = {}
         self._changed = asyncio.Event()
         self._is_over = False
+        self._first_speech = FirstSpeech()
+        self._left_s: int | None = None
 
     # what the script does
 
@@ -53,6 +56,7 @@ class ScriptedLine:
             heard = self._caller.popleft() if self._caller else SILENCE
             self.caller_track += heard
             self._frames.put_nowait(Frame(heard, LINE_RATE_HZ))
+            self._first_speech.hear(heard)
             self.bot_track += self._play()
             self._changed.set()
             due_s += self._tick_s
@@ -66,6 +70,10 @@ class ScriptedLine:
     def hang_up(self) -> None:
         self._is_over = True
         self._frames.put_nowait(None)
+        self._changed.set()
+
+    def end_soon(self, left_s: int) -> None:
+        self._left_s = left_s
         self._changed.set()
 
     async def until(self, condition: Callable[[], bool], *, timeout_s: float = 20) -> None:
@@ -109,6 +117,14 @@ class ScriptedLine:
     async def hear(self) -> AsyncIterator[Frame]:
         while (frame := await self._frames.get()) is not None:
             yield frame
+
+    async def spoken(self) -> bool:
+        await self.until(lambda: self._is_over or self._first_speech.was_heard, timeout_s=60)
+        return self._first_speech.was_heard
+
+    async def ending_soon(self) -> int | None:
+        await self.until(lambda: self._is_over or self._left_s is not None, timeout_s=600)
+        return self._left_s
 
     def say(self, utterance_id: str, pcm: bytes) -> None:
         utterance = self._utterances.setdefault(utterance_id, _Utterance())

@@ -14,7 +14,7 @@ import tomllib
 import urllib.error
 import urllib.request
 import xmlrpc.client
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 START_DEADLINE_S = 180.0
 STOP_DEADLINE_S = 30.0
+LOOPBACK = "127.0.0.1"
 
 
 def wait_until(what: str, is_true: Callable[[], bool], *, deadline_s: float) -> float:
@@ -50,14 +51,21 @@ def run_beside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return beside.submit(lambda: asyncio.run(work())).result()
 
 
-def settings_text(base: int, *, bot: str = "", site: str = "") -> str:
-    """Return a settings file whose ports all lie within 1,000 from ``base``."""
+def settings_text(base: int, *, host: str = LOOPBACK, bot: str = "", site: str = "") -> str:
+    """Return a settings file whose ports all lie within 1,000 from ``base``.
+
+    A ``host`` other than loopback is the address that visitors reach everything on.
+    """
+    media_address = "auto" if host == LOOPBACK else host
     return f"""version = 1
+[network]
+media_address = "{media_address}"
 [edge]
+listen_address = "{host}"
 port = {base}
-public_url = "http://127.0.0.1:{base}"
+public_url = "http://{host}:{base}"
 [sites.default]
-allowed_origins = ["http://127.0.0.1:{base}"]
+allowed_origins = ["http://{host}:{base}"]
 {site}
 [turn]
 port = {base + 1}
@@ -85,30 +93,43 @@ class Stack:
     Attributes:
         folder: Where talkbutton.toml and the state are.
         base: First of its ports; the edge's.
+        host: Address that visitors reach it on.
+        inside: Command line that runs what follows where the stack is to run, such as in a
+            network namespace.
     """
 
     folder: Path
     base: int
+    host: str = LOOPBACK
+    inside: Sequence[str] = ()
     output: list[str] = field(default_factory=list)
     _up: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.base}"
+        return f"http://{self.host}:{self.base}"
 
     @classmethod
-    def make(cls, folder: Path, base: int, **more: str) -> "Stack":
+    def make(
+        cls,
+        folder: Path,
+        base: int,
+        *,
+        host: str = LOOPBACK,
+        inside: Sequence[str] = (),
+        **more: str,
+    ) -> "Stack":
         """Lay out a folder as its owner has it: settings and the sample knowledge."""
-        (folder / "talkbutton.toml").write_text(settings_text(base, **more))
+        (folder / "talkbutton.toml").write_text(settings_text(base, host=host, **more))
         shutil.copytree(SAMPLE_KNOWLEDGE_DIR, folder / "knowledge")
-        return cls(folder, base)
+        return cls(folder, base, host, inside)
 
     def start(self, *arguments: str) -> float:
         """Run ``talkbutton up`` and wait for the URL; return the seconds it took."""
         self.output.clear()
         self._up = subprocess.Popen(
-            [sys.executable, "-m", "talkbutton", "up", *arguments],
+            [*self.inside, sys.executable, "-m", "talkbutton", "up", *arguments],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

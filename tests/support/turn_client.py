@@ -114,9 +114,11 @@ class TurnClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._socket.fileno() < 0:
+            return
         if self._credentials and self._nonce:
             with suppress(TurnRefused):  # there may be no allocation to give back
-                self._ask(REFRESH, {_LIFETIME: struct.pack("!I", 0)})
+                self.refresh(lifetime_s=0)
         self._socket.close()
 
     def bind(self) -> StunMessage:
@@ -140,6 +142,25 @@ class TurnClient:
         answer = self._ask(ALLOCATE, attributes)
         host, port = _decode_address(answer.attributes[_RELAYED], answer.transaction)
         return RelayedAddress(host, port, int.from_bytes(answer.attributes[_LIFETIME]))
+
+    def sealed_allocate(self) -> bytes:
+        """Return an Allocate request as it goes on the wire, with the credentials used so far."""
+        return self._encode(ALLOCATE, os.urandom(12), [(_TRANSPORT, bytes([_UDP, 0, 0, 0]))])
+
+    def replay(self, packet: bytes) -> int | None:
+        """Send a request that somebody else sealed; return the error it is answered with."""
+        self._socket.sendall(packet)
+        answer = _parse(self._receive_packet())
+        assert answer is not None
+        return answer.error_code
+
+    def refresh(self, *, lifetime_s: int = 600) -> None:
+        """Keep the allocation; a lifetime of 0 gives it back.
+
+        Raises:
+            TurnRefused: If the server refuses.
+        """
+        self._ask(REFRESH, {_LIFETIME: struct.pack("!I", lifetime_s)})
 
     def permit(self, peer: str) -> None:
         """Create a permission for a peer's address.

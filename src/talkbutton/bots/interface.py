@@ -33,12 +33,16 @@ class CallFacts:
         site: The site whose button was pressed.
         extension: The extension that was dialled.
         duration_max_s: The call ends after so many seconds.
+        warning_s: ``Line.ending_soon`` returns so many seconds before that; 0 for never.
+        has_consent: Whether the visitor agreed to what the site's owner asks consent for.
     """
 
     call_id: str
     site: str
     extension: str
     duration_max_s: int
+    warning_s: int = 0
+    has_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,20 @@ class Line(Protocol):
         """Yield the caller's audio, one frame every 20 ms, until the call ends.
 
         One reader at a time. A reader that falls more than 2 s behind loses the oldest frames.
+        """
+
+    async def spoken(self) -> bool:
+        """Wait until the visitor has spoken for the first time; False if the call ended first.
+
+        Told by loudness (``FirstSpeech``), which is free. A bot that costs money opens its paid
+        session after this, so that nobody pays for a call in which nobody speaks; what was said
+        until then is still to be read from ``hear``.
+        """
+
+    async def ending_soon(self) -> int | None:
+        """Wait until the call is about to reach its longest duration; return the seconds left.
+
+        None if the call ended first. A bot says so at the next pause.
         """
 
     def say(self, utterance_id: str, pcm: bytes) -> None:

@@ -31,6 +31,7 @@ from talkbutton.protocols.ari.steps import (
     Report,
     StartBot,
     StopBot,
+    WarnBot,
     cause_of,
 )
 from talkbutton.runtime.aio.tasks import cancel_and_wait, failure_of
@@ -121,6 +122,7 @@ class Call:
             external_host=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             media_format=self._place.media_format,
             duration_max_s=self.facts.duration_max_s,
+            warning_s=self.facts.warning_s,
             timing=self._place.timing,
         )
         now = asyncio.get_running_loop().time
@@ -151,6 +153,8 @@ class Call:
                     self._bot_task = tasks.create_task(self._converse())
                 case StopBot():
                     self._stop_bot()
+                case WarnBot(left_s):
+                    self._line.end_soon(left_s)
                 case Announce(cause):
                     self._publish("call.ending", {"cause": cause})
                 case Report(name, leg, measures):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from talkbutton.bots.interface import CallFacts, Heard, Speaker
 from talkbutton.bridge.play_queue import PlayQueue
 from talkbutton.events import Scalar
+from talkbutton.protocols.audio.first_speech import FirstSpeech
 from talkbutton.protocols.audio.frame import LINE_RATE_HZ, Frame
 
 __all__ = ["CallLine", "PublishCaption", "ReportEvent"]
@@ -43,7 +44,11 @@ class CallLine:
         self._heard: deque[Frame] = deque()
         self._has_heard = asyncio.Event()
         self._is_open = self._is_closed = False
-        self._has_spoken = False
+        self._has_sounded = False
+        self._first_speech = FirstSpeech()
+        self._was_spoken = asyncio.Event()
+        self._left_s: int | None = None
+        self._ends_soon = asyncio.Event()
 
     @property
     def facts(self) -> CallFacts:
@@ -59,6 +64,16 @@ class CallLine:
                 return
             self._has_heard.clear()
             await self._has_heard.wait()
+
+    async def spoken(self) -> bool:
+        """Wait until the visitor has spoken for the first time; False if the call ended first."""
+        await self._was_spoken.wait()
+        return self._first_speech.was_heard
+
+    async def ending_soon(self) -> int | None:
+        """Wait until the longest duration is near; return the seconds left, None at the end."""
+        await self._ends_soon.wait()
+        return self._left_s
 
     def say(self, utterance_id: str, pcm: bytes) -> None:
         """Queue audio behind what is queued already; after the call it is dropped.
@@ -107,6 +122,9 @@ class CallLine:
         """Take a frame of the caller's audio; the oldest is lost if the bot is 2 s behind."""
         if self._is_closed or not self._is_open:
             return
+        if self._first_speech.hear(frame.pcm):
+            self._was_spoken.set()
+            self._report_event("visitor.spoke", {})
         if len(self._heard) >= _HEARD_MAX_FRAMES:
             self._heard.popleft()
             self.dropped_frames += 1
@@ -118,16 +136,21 @@ class CallLine:
         pcm = self._play_queue.next_frame()
         if pcm is None:
             return None
-        if not self._has_spoken:
-            self._has_spoken = True
+        if not self._has_sounded:
+            self._has_sounded = True
             self._report_event("bot.first_audio_sent", {})
         if self._play_queue.is_empty:
             self._drained.set()
         return Frame(pcm, LINE_RATE_HZ)
 
+    def end_soon(self, left_s: int) -> None:
+        """Let ``ending_soon`` return: the call ends in ``left_s`` seconds."""
+        self._left_s = left_s
+        self._ends_soon.set()
+
     def close(self) -> None:
-        """End both directions: ``hear`` stops, ``drained`` returns, what is queued is dropped."""
+        """End both directions: whoever waits goes on, and what is queued is dropped."""
         self._is_closed = True
         self._play_queue.cut()
-        self._drained.set()
-        self._has_heard.set()
+        for waited_for in (self._drained, self._has_heard, self._was_spoken, self._ends_soon):
+            waited_for.set()

@@ -103,17 +103,14 @@ async def serve(
             media_format=settings.bridge.codec,
             timing=timing or CallTiming(),
         )
-        desk = TicketDesk(*_ticket_keys(secrets))
+        desk = TicketDesk(_ticket_keys(secrets), started_unix=time.time())
         rules = SwitchboardRules(settings.bridge.calls_max, _new_call_id)
         await _switch(place, desk, rules, reread)
 
 
-def _ticket_keys(secrets: BridgeSecrets) -> tuple[str, str | None]:
-    previous = secrets.ticket_key_previous
-    return (
-        secrets.ticket_key.get_secret_value(),
-        None if previous is None else previous.get_secret_value(),
-    )
+def _ticket_keys(secrets: BridgeSecrets) -> list[str]:
+    keys = (secrets.ticket_key, secrets.ticket_key_previous)
+    return [key.get_secret_value() for key in keys if key is not None]
 
 
 def make_bot(settings: Settings, state_dir: Path) -> Bot:
@@ -160,7 +157,7 @@ async def _switch(
             background.create_task(status.run())
             if reread is not None:
                 background.create_task(
-                    on_hangup(reread, lambda new: desk.change_keys(*_ticket_keys(new)))
+                    on_hangup(reread, lambda new: desk.change_keys(_ticket_keys(new)))
                 )
             await _open_bot(place.bot)
             board.is_bot_ready = True

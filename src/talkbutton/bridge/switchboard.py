@@ -128,7 +128,11 @@ class Switchboard:
             self._refuse(event.channel_id, extension, str(exc))
             return
         self._place.journal.append(
-            ticket.call_id, "channel.entered", "asterisk", channel_id=event.channel_id
+            ticket.call_id,
+            "channel.entered",
+            "asterisk",
+            channel_id=event.channel_id,
+            consent=ticket.has_consent,
         )
         if self.has_room and self.is_bot_ready:
             self._admit(ticket, extension, event.channel_id)
@@ -147,7 +151,14 @@ class Switchboard:
         self._hang_up(channel_id, "rejected")
 
     def _admit(self, ticket: Ticket, extension: str, channel_id: str) -> None:
-        facts = CallFacts(ticket.call_id, ticket.site, extension, ticket.duration_max_s)
+        facts = CallFacts(
+            ticket.call_id,
+            ticket.site,
+            extension,
+            ticket.duration_max_s,
+            ticket.warning_s,
+            ticket.has_consent,
+        )
         call = Call(facts, channel_id, self._place)
         self._calls[ticket.call_id] = call
         self._by_channel[channel_id] = call

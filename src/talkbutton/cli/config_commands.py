@@ -1,6 +1,8 @@
 """``talkbutton config``: look at the settings, and at what is rendered from them."""
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +11,8 @@ import typer
 from talkbutton.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, told_plainly
 from talkbutton.errors import StackError
 from talkbutton.operate.stack.prepare import settings_in_force
-from talkbutton.rules.render import Places, render_all
+from talkbutton.rules.admission.exposure import exposure
+from talkbutton.rules.render import Front, Places, render_all, render_front
 from talkbutton.rules.render.firewall import (
     Zone,
     render_groups,
@@ -53,6 +56,32 @@ def render(
         _write(loaded, settings, out)
 
 
+@config_app.command("exposure")
+def exposure_command(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    addresses: Annotated[
+        int, typer.Option("--addresses", help="How many addresses the attacker has.", min=1)
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an attacker could cost each site at these limits, in the worst case.
+
+    Examples: `talkbutton config exposure`, `talkbutton config exposure --addresses 1 --json`
+    """
+    with told_plainly():
+        loaded = load_settings(settings, os.environ)
+    found = {site: exposure(loaded, site, addresses=addresses) for site in loaded.sites}
+    if as_json:
+        typer.echo(json.dumps({site: asdict(one) for site, one in found.items()}, indent=2))
+        return
+    for site, one in found.items():
+        typer.echo(
+            f"{site}: {addresses} addresses get {one.minutes_per_hour:g} minutes of calls an hour, "
+            f"{one.minutes_per_day:g} a day"
+            + (f" for {one.money_per_day:.2f}" if one.money_per_day else "")
+        )
+
+
 @config_app.command()
 def reference() -> None:
     """Print what can be set, with defaults, as Markdown.
@@ -60,6 +89,19 @@ def reference() -> None:
     Example: talkbutton config reference
     """
     typer.echo(settings_reference(), nl=False)
+
+
+@config_app.command()
+def front(
+    proxy: Annotated[Front, typer.Argument(help="Which proxy: caddy, nginx or haproxy.")],
+    settings: SettingsFile = DEFAULT_SETTINGS,
+) -> None:
+    """Print the configuration of a reverse proxy before the edge, for automatic certificates.
+
+    Example: talkbutton config front caddy > Caddyfile
+    """
+    with told_plainly():
+        typer.echo(render_front(proxy, load_settings(settings, os.environ)), nl=False)
 
 
 @config_app.command()

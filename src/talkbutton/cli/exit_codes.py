@@ -12,7 +12,7 @@ class ExitCode(enum.IntEnum):
     """It did what it was asked, or what it looked at is well."""
 
     FINDINGS = 1
-    """Something is down, or was not found."""
+    """Something is down or was not found, or an attack succeeded."""
 
     USAGE = 2
     """The command line is wrong."""
@@ -21,4 +21,4 @@ class ExitCode(enum.IntEnum):
     """The settings, or a file they name, cannot be used."""
 
     STACK = 4
-    """A part cannot be installed, started or kept."""
+    """A part cannot be installed, started, kept, or attacked to see whether it holds."""

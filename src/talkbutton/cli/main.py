@@ -11,6 +11,8 @@ import typer
 import talkbutton
 from talkbutton.cli.call_commands import calls_app
 from talkbutton.cli.config_commands import config_app
+from talkbutton.cli.doctor_command import add_doctor_command
+from talkbutton.cli.natlab_commands import natlab_app
 from talkbutton.cli.part_commands import add_part_commands
 from talkbutton.cli.secret_commands import secrets_app
 from talkbutton.cli.stack_commands import add_stack_commands
@@ -53,8 +55,10 @@ def _root(
 
 
 add_stack_commands(app)
+add_doctor_command(app)
 app.add_typer(calls_app, name="calls")
 app.add_typer(config_app, name="config")
+app.add_typer(natlab_app, name="natlab")
 app.add_typer(secrets_app, name="secrets")
 add_part_commands(app)
 

@@ -44,6 +44,10 @@ def up_command(
     with_echotest: Annotated[
         bool, typer.Option("--with-echotest", help="Load Janus's echo plugin, to measure against.")
     ] = False,
+    https: Annotated[
+        bool,
+        typer.Option("--https", help="Serve the local network, with a self-signed certificate."),
+    ] = False,
 ) -> None:
     """Install what is missing, start everything, and stay until Ctrl-C.
 
@@ -51,7 +55,9 @@ def up_command(
 
     Examples: `talkbutton up`, `talkbutton up --logs`, `TALKBUTTON_EDGE__PORT=8081 talkbutton up`
     """
-    options = UpOptions(settings, this_data(), os.environ, with_echotest=with_echotest)
+    options = UpOptions(
+        settings, this_data(), os.environ, with_echotest=with_echotest, with_https=https
+    )
     with told_plainly(), TerminalShow() as show:
         _run(_up(options, show, with_logs=logs))
 

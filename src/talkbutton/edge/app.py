@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from talkbutton.edge import sessions, socket, status
+from talkbutton.edge import own_session, sessions, sites, socket, status
 from talkbutton.edge.context import EdgeContext
+from talkbutton.edge.gate import Gate
 from talkbutton.edge.middleware import AnswerHeaders, BodyLimit, security_headers
 from talkbutton.edge.pages import SITE_DIR, find_widget, install_pages
 from talkbutton.edge.problem import PROBLEM_MEDIA_TYPE, install_problems
@@ -32,7 +33,8 @@ def create_app(
     """
     api = create_api(context)
     install_pages(api, site_dir=site_dir, widget=widget or find_widget())
-    return AnswerHeaders(BodyLimit(api), security_headers(context.settings.edge.public_url))
+    settings = context.settings
+    return AnswerHeaders(Gate(BodyLimit(api), settings), security_headers(settings.edge.public_url))
 
 
 class _Api(FastAPI):
@@ -62,6 +64,6 @@ def create_api(context: EdgeContext) -> FastAPI:
     )
     api.state.context = context
     install_problems(api)
-    for room in (sessions, socket, status):
+    for room in (sessions, own_session, sites, socket, status):
         api.include_router(room.router)
     return api

@@ -35,12 +35,20 @@ class CallLeg:
         context: The rooms below.
         grant: What the visitor may do.
         report: Takes what happens.
+        confirm_media: Called when sound has come from the visitor.
     """
 
-    def __init__(self, context: EdgeContext, grant: Grant, report: Callable[[Input], None]) -> None:
+    def __init__(
+        self,
+        context: EdgeContext,
+        grant: Grant,
+        report: Callable[[Input], None],
+        confirm_media: Callable[[], None],
+    ) -> None:
         self._context = context
         self._grant = grant
         self._report = report
+        self._confirm_media = confirm_media
         self._candidates: asyncio.Queue[janus.Candidate | None] = asyncio.Queue()
 
     async def carry(self, offer_sdp: str) -> None:
@@ -75,6 +83,8 @@ class CallLeg:
 
     async def _listen_to(self, call: GatewayCall) -> None:
         async for news in call.events():
+            if isinstance(news, janus.MediaHeard):
+                self._confirm_media()
             heard = translate_news(news, self._context.presence)
             if heard is not None:
                 self._report(heard)
@@ -89,6 +99,8 @@ class CallLeg:
             self._grant.site,
             site.call_duration_max_s,
             int(self._context.wall_clock()) + TICKET_TTL_S,
+            site.limits.warning_s,
+            self._grant.has_consent,
         )
         ticket_key = self._context.secrets.ticket_key.get_secret_value()
         return await self._context.gateway.place_call(

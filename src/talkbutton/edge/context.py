@@ -2,22 +2,29 @@
 
 import os
 import time
+from asyncio import Semaphore
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from talkbutton.edge.ports import Gateway
 from talkbutton.edge.presence import Presence
-from talkbutton.rules.admission import SpentGrants
+from talkbutton.protocols.forwarded import client_address, plain_address
+from talkbutton.rules.admission import Crowd, address_prefix
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.journal import Journal
-from talkbutton.runtime.ledger import Ledger, MemoryLedger
-from talkbutton.settings.model import EdgeSecrets, Settings
+from talkbutton.runtime.ledger import Ledger
+from talkbutton.settings.model import EdgeSecrets, EdgeSettings, Settings
 
-__all__ = ["Context", "EdgeContext", "peer_address"]
+__all__ = ["Context", "EdgeContext", "address_of", "networks", "peer_address"]
+
+_VERIFICATIONS_AT_ONCE = 32
 
 
 @dataclass(slots=True)
@@ -32,8 +39,9 @@ class EdgeContext:
         journal: Where events are recorded.
         presence: Who is alive.
         media_address: Address that browsers send media to, resolved.
-        spent: The grants that were used.
         ledger: Who holds what: limits, leases, budgets, single use.
+        crowd: Who pressed how hard lately.
+        provider_slots: How many visitors' tokens may be verified elsewhere at once.
         wall_clock: Unix seconds.
         random_bytes: Returns so many random bytes.
     """
@@ -45,10 +53,18 @@ class EdgeContext:
     journal: Journal
     presence: Presence
     media_address: str
-    spent: SpentGrants = field(default_factory=SpentGrants)
-    ledger: Ledger = field(default_factory=MemoryLedger)
+    ledger: Ledger
+    crowd: Crowd = field(default_factory=Crowd)
+    provider_slots: Semaphore = field(default_factory=lambda: Semaphore(_VERIFICATIONS_AT_ONCE))
     wall_clock: Callable[[], float] = time.time
     random_bytes: Callable[[int], bytes] = os.urandom
+
+    def network_of(self, address: str) -> str:
+        """Return the network that grants and challenges for ``address`` are good from."""
+        edge = self.settings.edge
+        return address_prefix(
+            address, v4_bits=edge.grant_prefix_v4_bits, v6_bits=edge.grant_prefix_v6_bits
+        )
 
     def take_secrets(self, secrets: EdgeSecrets) -> None:
         """Go on with these: the operator has rotated some."""
@@ -66,6 +82,24 @@ Context = Annotated[EdgeContext, Depends(_get_context)]
 
 
 def peer_address(connection: HTTPConnection) -> str:
-    """Return the IP address at the other end of the socket."""
-    assert connection.client is not None, "the server listens on TCP"
-    return connection.client.host
+    """Return the visitor's IP address: the socket's peer, or who a trusted proxy says it is."""
+    return address_of(connection.scope, _get_context(connection).settings.edge)
+
+
+def address_of(scope: Scope, edge: EdgeSettings) -> str:
+    """Return the visitor's IP address, of a request that the application has not seen yet."""
+    assert scope["client"] is not None, "the server listens on TCP"
+    peer = str(scope["client"][0])
+    if not edge.trusted_proxies:
+        return plain_address(peer)
+    header = edge.forwarded_header.encode("ascii")
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+    return client_address(
+        peer, values, header=edge.forwarded_header, trusted=networks(edge.trusted_proxies)
+    )
+
+
+@lru_cache(maxsize=8)
+def networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return networks as values."""
+    return tuple(ip_network(text) for text in texts)

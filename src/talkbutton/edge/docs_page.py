@@ -30,7 +30,10 @@ def render_docs_page(openapi: Mapping[str, Any]) -> tuple[str, str]:
         f"{body}\n</body></html>\n"
     )
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
     return page, policy
 
 

@@ -1,6 +1,6 @@
 """The edge's one connection to Janus, and the calls on it.
 
-    gateway = JanusGateway(settings, api_secret)
+    gateway = JanusGateway(settings, login)
     ... task group: gateway.run() ...
     call = await gateway.place_call(call_id, offer_sdp=..., uri=..., headers=..., ...)
     async for news in call.events(): ...
@@ -20,6 +20,7 @@ from talkbutton.protocols.janus import (
     CallTimes,
     Candidate,
     HungUp,
+    JanusLogin,
     Lost,
     MasterReady,
     News,
@@ -127,7 +128,7 @@ class JanusGateway:
 
     Args:
         settings: Where Janus is.
-        api_secret: Janus's ``api_secret``.
+        login: What Janus asks for.
         link: Replaces the connection that is made from the settings.
         times: How long a call's waits may last.
     """
@@ -135,12 +136,12 @@ class JanusGateway:
     def __init__(
         self,
         settings: Settings,
-        api_secret: str,
+        login: JanusLogin,
         *,
         link: JanusLink | None = None,
         times: CallTimes | None = None,
     ) -> None:
-        self._link = link or JanusLink(janus_api_url(settings), api_secret)
+        self._link = link or JanusLink(janus_api_url(settings), login)
         self._times = times
 
     @property

@@ -16,7 +16,7 @@ from talkbutton.edge.problem import problem_response
 
 __all__ = ["AnswerHeaders", "BodyLimit", "content_security_policy", "security_headers"]
 
-BODY_MAX_BYTES = 4_096
+BODY_MAX_BYTES = 8_192
 BODY_DEADLINE_S = 10.0
 
 _API_PREFIX = "/v1/"
@@ -37,6 +37,7 @@ def content_security_policy(public_url: str) -> str:
             "media-src 'self' blob:",
             f"connect-src 'self' {public_url} {signaling}",
             "manifest-src 'self'",
+            "worker-src blob:",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
@@ -48,9 +49,12 @@ def security_headers(public_url: str) -> dict[str, str]:
     """Return the headers that every answer carries unless it has its own."""
     headers = {
         "Content-Security-Policy": content_security_policy(public_url),
-        "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+        "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), display-capture=()",
         "Referrer-Policy": "strict-origin-when-cross-origin",
         "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
     if public_url.startswith("https:"):
         headers["Strict-Transport-Security"] = "max-age=31536000"

@@ -37,6 +37,16 @@ _STATUSES: dict[RefusalCode, int] = {
     "limits_unavailable": 503,
     "maintenance": 503,
     "outside_hours": 503,
+    "grant_missing": 403,
+    "grant_malformed": 403,
+    "grant_expired": 403,
+    "grant_used": 403,
+    "grant_origin": 403,
+    "grant_address": 403,
+    "grant_purpose": 403,
+    "grant_revoked": 403,
+    "call_over": 410,
+    "refresh_limit": 429,
     "consent_missing": 422,
     "challenge_needed": 401,
     "challenge_failed": 403,
@@ -79,6 +89,9 @@ class Problem(BaseModel):
     retry_after_s: int | None = None
     """Seconds after which trying again may help."""
 
+    challenge: dict[str, str | int] | None = None
+    """What to solve first: ALTCHA's JSON, or ``kind`` and ``site_key`` of a third party."""
+
 
 def problem_response(
     status: int,
@@ -86,6 +99,7 @@ def problem_response(
     detail: str,
     *,
     retry_after_s: int | None = None,
+    challenge: dict[str, str | int] | None = None,
 ) -> JSONResponse:
     """Return the answer that reports a problem."""
     problem = Problem(
@@ -94,6 +108,7 @@ def problem_response(
         detail=detail,
         code=code,
         retry_after_s=retry_after_s,
+        challenge=challenge,
     )
     headers = {"Cache-Control": "no-store"}
     if retry_after_s is not None:
@@ -106,13 +121,17 @@ def problem_response(
     )
 
 
-def refused_response(refused: Refused) -> JSONResponse:
+def refused_response(
+    refused: Refused, *, challenge: dict[str, str | int] | None = None
+) -> JSONResponse:
     """Return the answer to a visitor who may not start a call."""
     status = _STATUSES[refused.code]
     retry_after_s = refused.retry_after_s
     if retry_after_s is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
         retry_after_s = _RETRY_AFTER_S
-    return problem_response(status, refused.code, refused.detail, retry_after_s=retry_after_s)
+    return problem_response(
+        status, refused.code, refused.detail, retry_after_s=retry_after_s, challenge=challenge
+    )
 
 
 def install_problems(app: FastAPI) -> None:

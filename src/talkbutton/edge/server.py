@@ -1,18 +1,35 @@
 """Runs the application on uvicorn, on a socket of our own, until cancelled."""
 
 import asyncio
+import logging
 import socket
-from collections.abc import Iterator
+import ssl
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from talkbutton.edge.connection import GuardedHttp, GuardedWebSocket
+from talkbutton.edge.context import networks
+from talkbutton.edge.doors import Doors
+from talkbutton.edge.tls import Certificate
 from talkbutton.errors import StackError
+from talkbutton.protocols.forwarded import plain_address
 from talkbutton.protocols.signaling import MESSAGE_MAX_BYTES
+from talkbutton.settings.model import EdgeSettings
 
 __all__ = ["listen", "serve"]
 
+_log = logging.getLogger("talkbutton.edge")
+
+_BACKLOG = 2_048
+_ACCEPT_PAUSE_S = 0.1
+_HANDSHAKE_DEADLINE_S = 10.0
+_TLS_CLOSE_DEADLINE_S = 1.0
+_KERNEL_BUFFER_BYTES = 65_536
 _PING_INTERVAL_S = 10.0
 _PING_TIMEOUT_S = 10.0
 _STOP_DEADLINE_S = 3
@@ -28,6 +45,9 @@ def listen(address: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_DEADLINE_MS)
+    # Connections inherit these. Left alone, the kernel keeps megabytes for each who does not read.
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        listener.setsockopt(socket.SOL_SOCKET, option, _KERNEL_BUFFER_BYTES)
     try:
         listener.bind((address, port))
     except OSError as exc:
@@ -41,23 +61,109 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: whoever runs the program has its own."""
+    """uvicorn with a door of ours: who may not come in costs no handshake and no memory.
+
+    Its own signal handlers are left out: whoever runs the program has them.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, doors: Doors, context: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(config)
+        self._doors = doors
+        self._context = context
+        self._accepting: asyncio.Task[None] | None = None
+        self._welcoming: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets is not None, "we listen ourselves"
+        await self.lifespan.startup()
+        self.servers = []
+        listener = sockets[0]
+        listener.setblocking(False)
+        listener.listen(_BACKLOG)
+        self._accepting = asyncio.create_task(self._accept(listener))
+        self.started = True
 
-async def serve(app: ASGIApp, listener: socket.socket) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        assert self._accepting is not None
+        for task in (self._accepting, *self._welcoming):
+            task.cancel()
+        await asyncio.wait((self._accepting, *self._welcoming))
+        await super().shutdown(sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(listener)
+            except OSError as exc:  # out of descriptors: those inside must leave first
+                _log.warning("a connection could not be accepted: %s", exc.strerror)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)
+                continue
+            address = plain_address(peer[0])
+            leave = self._doors.enter(address)
+            if leave is None:
+                _turn_away(connection)
+                continue
+            task = loop.create_task(self._welcome(connection, leave))
+            self._welcoming.add(task)
+            task.add_done_callback(self._welcoming.discard)
+
+    async def _welcome(self, connection: socket.socket, leave: Callable[[], None]) -> None:
+        """Shake hands, and hand the connection over to its protocol."""
+        is_tls = self._context is not None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                partial(self._protocol, leave),
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=_HANDSHAKE_DEADLINE_S if is_tls else None,
+                ssl_shutdown_timeout=_TLS_CLOSE_DEADLINE_S if is_tls else None,
+            )
+        except OSError:  # a TLS error is one, a timeout too
+            leave()
+        except BaseException:
+            leave()
+            raise
+
+    def _protocol(self, leave: Callable[[], None]) -> GuardedHttp:
+        state = self.lifespan.state
+        return GuardedHttp(self.config, self.server_state, state, on_lost=leave)
+
+
+def _turn_away(connection: socket.socket) -> None:
+    """Close with a reset, so that nothing of it stays in the kernel."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+async def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    edge: EdgeSettings,
+    certificate: Certificate | None = None,
+) -> None:
     """Serve ``app`` until cancelled, then close every connection within a few seconds.
 
-    Forwarded-for headers are not believed, nothing is compressed, and nothing is logged for each
-    request, because addresses and tokens have no place in a log.
+    Nothing is compressed, and nothing is logged for each request, because addresses and tokens have
+    no place in a log. Forwarded headers are the application's matter.
+
+    Args:
+        app: The application.
+        listener: A bound socket.
+        edge: How many may connect, and which proxies are trusted.
+        certificate: For https; None serves http.
     """
     config = uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=GuardedHttp,
+        ws=GuardedWebSocket,
         ws_max_size=MESSAGE_MAX_BYTES,
         ws_ping_interval=_PING_INTERVAL_S,
         ws_ping_timeout=_PING_TIMEOUT_S,
@@ -70,8 +176,14 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=_STOP_DEADLINE_S,
     )
-    server = _Server(config)
+    doors = Doors(
+        all_max=edge.sockets_max,
+        per_address_max=edge.sockets_per_address_max,
+        exempt=networks(edge.trusted_proxies),
+    )
+    server = _Server(config, doors, None if certificate is None else certificate.context)
     async with asyncio.TaskGroup() as tasks:
+        keeping = None if certificate is None else tasks.create_task(certificate.keep())
         serving = tasks.create_task(server.serve(sockets=[listener]))
         try:
             await asyncio.shield(serving)
@@ -79,3 +191,6 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
             server.should_exit = True
             await serving
             raise
+        finally:
+            if keeping is not None:
+                keeping.cancel()

@@ -6,11 +6,13 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from talkbutton.edge.challenge import note_refusal, pass_challenge
 from talkbutton.edge.context import Context, EdgeContext, peer_address
-from talkbutton.edge.grants import request_grant
+from talkbutton.edge.grants import grant_keys, request_grant
 from talkbutton.edge.ice import IceServer, mint_ice_servers
 from talkbutton.edge.problem import Problem, refused_response
 from talkbutton.rules.admission import Admitted, Refused, sign_grant
+from talkbutton.rules.admission.challenge_provider import TOKEN_MAX_CHARACTERS
 
 __all__ = ["CallLimits", "SessionAnswer", "SessionQuestion", "router", "signaling_url"]
 
@@ -26,6 +28,12 @@ class SessionQuestion(BaseModel):
 
     site: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "default"
     """The site whose button was pressed."""
+
+    challenge: Annotated[str, Field(min_length=1, max_length=TOKEN_MAX_CHARACTERS)] | None = None
+    """The solution of the challenge that an earlier answer asked for."""
+
+    consent: bool = False
+    """Whether the visitor agreed to the site's consent text (``GET /v1/sites/{site}``)."""
 
 
 class CallLimits(BaseModel):
@@ -71,11 +79,13 @@ class SessionAnswer(BaseModel):
 
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
-    403: {"model": Problem, "description": "The page's origin may not start calls here."},
+    401: {"model": Problem, "description": "Solve ``challenge``, then ask again with it."},
+    403: {"model": Problem, "description": "The page's origin, or the proof, is not good."},
     404: {"model": Problem, "description": "There is no such site."},
     413: {"model": Problem, "description": "The body is too long."},
-    422: {"model": Problem, "description": "The body has the wrong form."},
-    503: {"model": Problem, "description": "Part of the way to the bot is down."},
+    422: {"model": Problem, "description": "The body has the wrong form, or lacks consent."},
+    429: {"model": Problem, "description": "A limit is reached; Retry-After says for how long."},
+    503: {"model": Problem, "description": "No calls now: hours, maintenance, or a part is down."},
 }
 
 
@@ -88,9 +98,24 @@ async def start_session(
     origin: Annotated[str | None, Header(description="Set by the browser.")] = None,
 ) -> SessionAnswer | JSONResponse:
     """Ask for permission to start one call."""
-    site = (question or SessionQuestion()).site
-    verdict = request_grant(context, site=site, origin=origin, address=peer_address(request))
+    question = question or SessionQuestion()
+    address = peer_address(request)
+    site = question.site
+    call_id = await pass_challenge(
+        context, request, site=site, origin=origin, address=address, solution=question.challenge
+    )
+    if isinstance(call_id, JSONResponse):
+        return call_id
+    verdict = await request_grant(
+        context,
+        call_id=call_id,
+        site=site,
+        origin=origin,
+        address=address,
+        has_consent=question.consent,
+    )
     if isinstance(verdict, Refused):
+        note_refusal(context, address)
         return refused_response(verdict)
     response.headers["Cache-Control"] = "no-store"
     return _answer(context, verdict)
@@ -100,7 +125,7 @@ def _answer(context: EdgeContext, admitted: Admitted) -> SessionAnswer:
     grant, site, secrets = admitted.grant, admitted.site, context.secrets
     return SessionAnswer(
         call_id=grant.call_id,
-        token=sign_grant(grant, key=secrets.grant_key.get_secret_value()),
+        token=sign_grant(grant, key=grant_keys(context)[0]),
         expires_in_s=context.settings.edge.grant_ttl_s,
         signaling_url=signaling_url(context.settings.edge.public_url),
         site=grant.site,

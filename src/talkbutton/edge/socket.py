@@ -6,7 +6,10 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, WebSocket
 
+from talkbutton.edge.budget import settle_budget
+from talkbutton.edge.call_hold import CallHold
 from talkbutton.edge.call_leg import CallLeg
+from talkbutton.edge.challenge import note_start
 from talkbutton.edge.context import Context, EdgeContext, peer_address
 from talkbutton.edge.grants import spend_grant
 from talkbutton.edge.outbox import Outbox
@@ -21,6 +24,7 @@ from talkbutton.protocols.signaling import (
     GrantDenied,
     HangUpGateway,
     Input,
+    OperatorHungUp,
     PlaceCall,
     ReaderTooSlow,
     Record,
@@ -32,12 +36,13 @@ from talkbutton.protocols.signaling import (
     Trickle,
     VisitorSent,
 )
-from talkbutton.rules.admission import Refused
+from talkbutton.rules.admission import Grant, Refused
 from talkbutton.runtime.bus import BusMessage
 
 __all__ = ["VisitorSocket", "router"]
 
 _FLUSH_DEADLINE_S = 6.0
+_UNREAD_MAX_MESSAGES = 120  # what a visitor may say at once anyway
 _NO_CODE = 1006  # the socket vanished without a close frame
 
 router = APIRouter()
@@ -58,9 +63,9 @@ async def signaling(websocket: WebSocket, context: Context) -> None:
 class VisitorSocket:
     """Gives the session what happens, in order, and carries out what it says.
 
-    Carrying out never waits: whatever takes time is a task of this socket's own, and reports back
-    into the one queue of what happened. That queue needs no bound: the visitor's part is bounded
-    by the session's message budget, the bus's and the gateway's by theirs.
+    Carrying out waits for nothing but the grant, before which nothing else may happen: whatever
+    else takes time is a task of this socket's own, and reports back into the one queue of what
+    happened. The visitor's part of that queue is bounded here, the bus's and the gateway's there.
 
     Args:
         websocket: The accepted socket.
@@ -74,8 +79,10 @@ class VisitorSocket:
         self._session = SignalingSession(now=self._clock())
         self._heard: asyncio.Queue[Input] = asyncio.Queue()
         self._answers: deque[Input] = deque()  # to effects; they come before everything else
+        self._unread = asyncio.Semaphore(_UNREAD_MAX_MESSAGES)
         self._outbox = Outbox(websocket, lambda: self._heard.put_nowait(ReaderTooSlow()))
         self._leg: CallLeg | None = None
+        self._grant: Grant | None = None  # once it is spent
         self._listening: list[asyncio.Task[None]] = []  # tasks that only report
 
     async def run(self) -> None:
@@ -85,11 +92,16 @@ class VisitorSocket:
             self._listening.append(tasks.create_task(self._read()))
             while self._session.state is not SessionState.CLOSED:
                 for effect in await self._next_effects():
-                    self._carry_out(effect, tasks)
+                    if isinstance(effect, SpendGrant):
+                        await self._spend(effect.token, tasks)
+                    else:
+                        self._carry_out(effect, tasks)
             for task in self._listening:
                 task.cancel()
             await asyncio.wait([sending], timeout=_FLUSH_DEADLINE_S)
             sending.cancel()
+        if self._grant is not None:
+            await settle_budget(self._context, self._grant, used_s=self._session.used_s)
 
     async def _next_effects(self) -> list[Effect]:
         if self._answers:
@@ -99,6 +111,8 @@ class VisitorSocket:
                 heard = await self._heard.get()
         except TimeoutError:
             return self._session.handle_timeout(now=self._clock())
+        if isinstance(heard, VisitorSent):
+            self._unread.release()
         return self._session.receive(heard, now=self._clock())
 
     def _carry_out(self, effect: Effect, tasks: asyncio.TaskGroup) -> None:
@@ -107,8 +121,6 @@ class VisitorSocket:
                 self._outbox.send(message)
             case Close(code, reason):
                 self._outbox.close(code, reason)
-            case SpendGrant(token):
-                self._spend(token, tasks)
             case PlaceCall(offer_sdp):
                 assert self._leg is not None
                 self._listening.append(tasks.create_task(self._leg.carry(offer_sdp)))
@@ -123,23 +135,27 @@ class VisitorSocket:
                 assert self._session.call_id is not None
                 self._context.journal.append(self._session.call_id, name, leg, **measures)
 
-    def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
-        verdict = spend_grant(
-            self._context,
-            token,
-            origin=self._websocket.headers.get("origin"),
-            address=peer_address(self._websocket),
-        )
+    async def _spend(self, token: str | None, tasks: asyncio.TaskGroup) -> None:
+        address = peer_address(self._websocket)
+        origin = self._websocket.headers.get("origin")
+        verdict = await spend_grant(self._context, token, origin=origin, address=address)
         if isinstance(verdict, Refused):
             self._answers.append(GrantDenied(verdict.code, verdict.detail))
             return
+        self._grant = verdict
+        note_start(self._context, verdict.call_id, address)
         site = self._context.settings.sites[verdict.site]
-        self._answers.append(GrantAccepted(verdict.call_id, site.call_duration_max_s))
-        self._leg = CallLeg(self._context, verdict, self._heard.put_nowait)
+        hold = CallHold(self._context, verdict, self._heard.put_nowait)
+        self._leg = CallLeg(self._context, verdict, self._heard.put_nowait, hold.confirm_media)
+        self._listening.append(tasks.create_task(hold.run()))
         self._listening.append(tasks.create_task(self._hear_bridge(verdict.call_id)))
+        self._answers.append(
+            GrantAccepted(verdict.call_id, site.call_duration_max_s, site.limits.warning_s)
+        )
 
     async def _read(self) -> None:
         while True:
+            await self._unread.acquire()
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 self._heard.put_nowait(SocketClosed(message.get("code") or _NO_CODE))
@@ -149,9 +165,22 @@ class VisitorSocket:
             self._heard.put_nowait(VisitorSent(sent))
 
     async def _hear_bridge(self, call_id: str) -> None:
-        with self._context.bus.subscribe("caption", "call.ending", call_id=call_id) as messages:
+        topics = ("caption", "call.ending", "call.hang_up")
+        with self._context.bus.subscribe(*topics, call_id=call_id) as messages:
             async for message in messages:
-                if message.topic == "caption":
-                    self._heard.put_nowait(CaptionHeard(message.data))
-                else:
-                    self._heard.put_nowait(EndingHeard(message.data.get("cause")))
+                heard = _hear(message)
+                if heard is not None:
+                    self._heard.put_nowait(heard)
+
+
+def _hear(message: BusMessage) -> Input | None:
+    cause = message.data.get("cause")
+    match message.topic:
+        case "caption":
+            return CaptionHeard(message.data)
+        case "call.ending":
+            return EndingHeard(cause)
+        case _ if cause == "operator_hung_up":
+            return OperatorHungUp()
+        case _:  # this edge's own word to the bridge
+            return None

@@ -9,7 +9,7 @@ import logging
 from pathlib import Path
 
 from talkbutton.protocols.janus import Lost, MasterReady, News, Refused, SipIdentity, SipMaster
-from talkbutton.runtime.aio.janus_link import JanusLink
+from talkbutton.runtime.aio.janus_link import JanusLink, janus_login
 from talkbutton.runtime.bus import BusMessage, LocalBus
 from talkbutton.settings.addresses import SIP_USER, janus_api_url, sip_uri
 from talkbutton.settings.model import KeeperSecrets, Settings
@@ -36,7 +36,7 @@ async def run(settings: Settings, secrets: KeeperSecrets, state_dir: Path) -> No
         sip_uri(settings),
         secrets.sip_password.get_secret_value(),
     )
-    link = JanusLink(janus_api_url(settings), secrets.janus_api_secret.get_secret_value())
+    link = JanusLink(janus_api_url(settings), janus_login(secrets))
     bus = LocalBus(state_dir / "bus", "keeper")
     bus.open()
     try:

@@ -1,14 +1,63 @@
 """Types that settings are made of: ports, addresses, names, and what every block shares. Pure."""
 
+from ipaddress import ip_network
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
-__all__ = ["Address", "Block", "Extension", "Name", "Network", "Port", "PortRange", "Secret"]
+from talkbutton.settings.origins import BadOriginError, parse_origin_pattern
+
+__all__ = [
+    "Address",
+    "Block",
+    "Extension",
+    "Name",
+    "Network",
+    "Origin",
+    "Port",
+    "PortRange",
+    "Secret",
+    "refused",
+]
+
+
+def refused(problem: str, hint: str) -> PydanticCustomError:
+    """Return the error of a validator whose words an operator is to read as they are."""
+    return PydanticCustomError("refused", "{problem}; {hint}", {"problem": problem, "hint": hint})
+
+
+def _network(text: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise refused(
+            "is no network", "write an address or a network, such as 10.0.0.0/24"
+        ) from None
+    if network.prefixlen == 0:
+        raise refused("is everybody", "name the proxies' own addresses")
+    return str(network)
+
+
+def _origin(text: str) -> str:
+    try:
+        return parse_origin_pattern(text).text
+    except BadOriginError as exc:
+        raise refused(exc.problem, exc.hint) from None
+
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")]
-Network = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+(/[0-9]{1,3})?$")]
+Network = Annotated[str, AfterValidator(_network)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 Extension = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}$")]
 Secret = Annotated[SecretStr, Field(min_length=32, max_length=90)]

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from talkbutton.errors import SettingsError
 from talkbutton.settings.files import read_toml
-from talkbutton.settings.model import SETTINGS_VERSION, Secrets, Settings
+from talkbutton.settings.model import SETTINGS_VERSION, EdgeSettings, Secrets, Settings
 from talkbutton.settings.problems import field_annotation, refusals
 from talkbutton.settings.secrets_environment import secrets_from_environment, variable_of
 from talkbutton.settings.secrets_file import read_secrets_file
@@ -37,8 +37,12 @@ NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 """For who takes nothing from the environment."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_CALLS_ON_THIS_MACHINE = 100
-"""An hour: only this machine's owner can press a button whose page lives on loopback."""
+_LIMITS_ON_THIS_MACHINE = {
+    "calls_per_address": 20,
+    "calls_per_address_and_hour": 100,
+    "sessions_per_address_and_minute": 120,
+}
+"""Only this machine's owner can press a button whose page lives on loopback."""
 
 
 def secrets_path(settings_path: Path) -> Path:
@@ -79,7 +83,11 @@ def load_secrets(path: Path, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Sec
 
 
 def load_part_secrets(
-    path: Path, model: type[_Model], environ: Mapping[str, str] = NO_ENVIRONMENT
+    path: Path,
+    model: type[_Model],
+    environ: Mapping[str, str] = NO_ENVIRONMENT,
+    *,
+    may_others_read: bool = False,
 ) -> _Model:
     """Return one part's secrets, such as ``EdgeSecrets``.
 
@@ -87,6 +95,7 @@ def load_part_secrets(
         path: File with this part's secrets; may be missing when the environment gives them all.
         model: What this part may know.
         environ: The environment, whose secrets are above the file's.
+        may_others_read: Take a file that others may read; only for who looks at it to say so.
 
     Raises:
         SettingsError: If the file is missing, others may read it, or a secret is refused.
@@ -94,7 +103,7 @@ def load_part_secrets(
     given = secrets_from_environment(environ, model.model_fields)
     needed = {name for name, one in model.model_fields.items() if one.is_required()}
     is_complete = needed.issubset(given) and not path.exists()
-    values = {} if is_complete else read_secrets_file(path).values
+    values = {} if is_complete else read_secrets_file(path, may_others_read=may_others_read).values
     sources = {name: f"environment: {variable_of(name)}" for name in given}
     return _validate(model, values | given, path, sources)
 
@@ -131,7 +140,7 @@ def _derive(document: dict[str, Any]) -> None:
     edge = document.setdefault("edge", {})
     if not isinstance(edge, dict):
         return
-    port = edge.get("port")
+    port = edge.get("port", EdgeSettings.model_fields["port"].default)
     if "public_url" not in edge and isinstance(port, int):
         edge["public_url"] = f"http://127.0.0.1:{port}"
     url = edge.get("public_url")
@@ -144,9 +153,13 @@ def _derive(document: dict[str, Any]) -> None:
         if not isinstance(site, dict):
             continue
         site.setdefault("allowed_origins", list(origins))
+        challenge = site.setdefault("challenge", {})
+        if is_private and isinstance(challenge, dict):
+            challenge.setdefault("when", "never")
         limits = site.setdefault("limits", {})
         if is_private and isinstance(limits, dict):
-            limits.setdefault("calls_per_address_and_hour", _CALLS_ON_THIS_MACHINE)
+            for name, limit in _LIMITS_ON_THIS_MACHINE.items():
+                limits.setdefault(name, limit)
 
 
 def _environment_value(keys: list[str], text: str) -> Any:

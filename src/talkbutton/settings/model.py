@@ -9,7 +9,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from talkbutton.settings.blocks import Address, Block, Extension, Name, Network, Port, PortRange
+from talkbutton.settings.blocks import (
+    Address,
+    Block,
+    Extension,
+    Name,
+    Network,
+    Origin,
+    Port,
+    PortRange,
+)
 from talkbutton.settings.firewall import FirewallSettings
 from talkbutton.settings.protection import (
     BudgetSettings,
@@ -96,6 +105,10 @@ class EdgeSettings(Block):
     """Addresses or networks of reverse proxies whose ``Forwarded`` or ``X-Forwarded-For`` is
     believed. Nobody else's is."""
 
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """The header that those proxies write themselves. The other one is ignored, because a proxy
+    that does not know it passes on what a visitor wrote there."""
+
     tls_certificate: str | None = None
     """PEM file with the certificate chain for https, relative to the settings file. Not needed
     behind a reverse proxy."""
@@ -107,14 +120,29 @@ class EdgeSettings(Block):
     """Connections at once, of all kinds."""
 
     sockets_per_address_max: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Connections at once from one address."""
+    """Connections at once from one address; IPv6 counts by its /64. A call holds one."""
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("edge.tls_certificate and edge.tls_key go together")
+        if self.tls_certificate is not None and not self.public_url.startswith("https://"):
+            raise ValueError(
+                f"edge.tls_certificate is set, but edge.public_url {self.public_url} is not https"
+            )
+        return self
 
 
 class SiteSettings(Block):
     """One website that may show the button."""
 
-    allowed_origins: tuple[str, ...] = ("http://127.0.0.1:8080", "http://localhost:8080")
-    """Origins (scheme, host, port) of the pages that may start calls."""
+    allowed_origins: Annotated[tuple[Origin, ...], Field(max_length=1_000)] = (
+        "http://127.0.0.1:8080",
+        "http://localhost:8080",
+    )
+    """Origins (scheme, host, port) of the pages that may start calls. ``https://*.shop.example``
+    means all names below a domain of your own, one or more labels deep, not the domain itself.
+    Pages without an origin, or with ``null``, never may."""
 
     extension: Extension = "7000"
     """The extension that this site's visitors reach."""
@@ -133,6 +161,21 @@ class SiteSettings(Block):
     challenge: ChallengeSettings = ChallengeSettings()
     hours: HoursSettings = HoursSettings()
     consent: ConsentSettings = ConsentSettings()
+
+    @model_validator(mode="after")
+    def _budget_fits_a_call(self) -> Self:
+        minutes = self.call_duration_max_s / 60
+        costs = {
+            "minutes_per_day": (self.budget.minutes_per_day, minutes),
+            "money_per_day": (self.budget.money_per_day, minutes * self.budget.price_per_minute),
+        }
+        for name, (limit, cost) in costs.items():
+            if limit is not None and cost > limit:
+                raise ValueError(
+                    f"budget.{name} {limit:g} is less than the {cost:g} of one call of "
+                    f"call_duration_max_s {self.call_duration_max_s}: nobody could ever call"
+                )
+        return self
 
 
 class TurnSettings(Block):
@@ -169,6 +212,20 @@ class TurnSettings(Block):
 
     total_quota: Annotated[int, Field(ge=1, le=100_000)] = 600
     """Allocations in all."""
+
+    relay_bytes_per_s_max: Annotated[int, Field(ge=12_000, le=1_000_000)] = 25_000
+    """Bytes a second that one allocation may carry, each way; what is above is dropped. A call
+    takes 5,000 with Opus as browsers send it and 9,700 with G.711."""
+
+    total_bytes_per_s_max: Annotated[int, Field(ge=12_000, le=10_000_000_000)] = 15_000_000
+    """Bytes a second of all allocations, each way. coturn sets ``relay_bytes_per_s_max`` aside for
+    each one and refuses those that no longer fit."""
+
+    @model_validator(mode="after")
+    def _one_fits_in_total(self) -> Self:
+        if self.relay_bytes_per_s_max > self.total_bytes_per_s_max:
+            raise ValueError("relay_bytes_per_s_max is above total_bytes_per_s_max")
+        return self
 
 
 class JanusSettings(Block):
@@ -251,6 +308,11 @@ class BotSettings(Block):
         "Thank you for calling. Goodbye!"
     )
     """What the bot says before it hangs up."""
+
+    ending_soon: Annotated[str, StringConstraints(min_length=1, max_length=400)] = (
+        "Our time is almost up. This call will end in a moment."
+    )
+    """What the bot says ``limits.warning_s`` before the longest duration, at the next pause."""
 
     answer_threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.45
     """Least similarity (cosine) between a question and a known one for it to be answered."""

@@ -97,7 +97,7 @@ def _locate(
     for key in location:
         nested = _child(annotation, key)
         if nested is None:
-            is_unknown_key = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+            is_unknown_key = _is_block(annotation)
             if is_unknown_key:
                 path.append(str(key))
             return tuple(path), None if is_unknown_key else annotation
@@ -116,12 +116,21 @@ def _explain(
             return "is not a known setting", _suggestion(model, path)
         case "missing":
             return "is missing", "add it"
-        case "value_error":
+        case "value_error" if annotation is None or _is_block(annotation):
             return f"cannot stand: {context['error']}", "change one of them"
+        case "refused":
+            return f"is {shown}, which {context['problem']}", context["hint"]
+        case "value_error":  # what checks a single setting says itself what to write
+            problem, _, hint = str(context["error"]).partition("; ")
+            return f"cannot stand: {problem}", hint or "change it"
         case "string_too_short" | "string_too_long" | "too_short":
             return _length_problem(kind, context, shown)
         case _:
             return _value_problem(details, context, shown)
+
+
+def _is_block(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _value_problem(

@@ -1,10 +1,11 @@
 """What keeps a site's owner from harm: limits, budget, challenge, opening hours, consent. Pure."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from talkbutton.settings.blocks import Block
+from talkbutton.settings.times import find_zone, parse_date, parse_day_times
 
 __all__ = [
     "BudgetSettings",
@@ -17,7 +18,25 @@ __all__ = [
 
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-DayTimes = Annotated[tuple[str, ...], Field(max_length=8)]
+
+
+def _checked_day(texts: tuple[str, ...]) -> tuple[str, ...]:
+    parse_day_times(texts)
+    return texts
+
+
+def _checked_date(text: str) -> str:
+    parse_date(text)
+    return text
+
+
+def _checked_zone(name: str) -> str:
+    find_zone(name)
+    return name
+
+
+DayTimes = Annotated[tuple[str, ...], Field(max_length=8), AfterValidator(_checked_day)]
+Day = Annotated[str, AfterValidator(_checked_date)]
 
 
 class LimitsSettings(Block):
@@ -43,14 +62,17 @@ class LimitsSettings(Block):
 
 
 class SiteLimits(Block):
-    """How much one site gives, in all and to one visitor. IPv6 addresses count by their /64."""
+    """How much one site gives, in all and to one visitor. IPv6 addresses count by their /64.
+
+    An address is counted over all sites. While ``edge.public_url`` is on this machine only, one
+    address may have 20 calls at once, 100 an hour and 120 sessions a minute unless it is set.
+    """
 
     calls_per_address: Count = 1
     """Calls at once from one address."""
 
     calls_per_address_and_hour: Count = 3
-    """Calls within an hour from one address. A call that never carried sound does not count.
-    While ``edge.public_url`` is on this machine only, the default is 100."""
+    """Calls within an hour from one address. A call that never carried sound does not count."""
 
     calls_per_v6_site: Count = 4
     """Calls at once from one IPv6 /48."""
@@ -68,7 +90,8 @@ class SiteLimits(Block):
     """New sessions a minute on this site."""
 
     warning_s: Annotated[int, Field(ge=0, le=300)] = 30
-    """The visitor is told so many seconds before the longest duration; 0 tells nobody."""
+    """The visitor is told so many seconds before the longest duration; 0 tells nobody, and
+    neither does a duration that is not longer than this."""
 
 
 class BudgetSettings(Block):
@@ -89,18 +112,31 @@ class BudgetSettings(Block):
     instead: Sentence | None = None
     """What the button says when the budget is spent, such as a phone number to call."""
 
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Self:
+        if self.money_per_day is not None and not self.price_per_minute:
+            raise ValueError("money_per_day says nothing without price_per_minute")
+        return self
+
 
 class ChallengeSettings(Block):
     """What a visitor's browser must solve first."""
 
     when: Literal["pressure", "always", "never"] = "pressure"
-    """``pressure`` asks only while there are unusually many requests."""
+    """``pressure`` asks only who presses unusually hard or looks like a program. While
+    ``edge.public_url`` is on this machine only, the default is ``never``."""
 
     kind: Literal["proof_of_work", "turnstile", "hcaptcha", "recaptcha"] = "proof_of_work"
     """``proof_of_work`` is self-hosted, without a puzzle and without a third party."""
 
     site_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")] | None = None
     """Public key that the third party gave."""
+
+    recaptcha_version: Literal[2, 3] = 3
+    """Version of the reCAPTCHA key; 2 is the invisible one."""
+
+    score_min: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Least score of reCAPTCHA 3 that passes; 1 is surely a person."""
 
     verify_url: Annotated[str, StringConstraints(pattern=r"^https?://[^?#]+$")] | None = None
     """Where a third party's answers are verified, if not at its usual address."""
@@ -111,11 +147,27 @@ class ChallengeSettings(Block):
     cost_max: Annotated[int, Field(ge=1_000, le=100_000_000)] = 1_000_000
     """Hashes that the hardest takes."""
 
+    @model_validator(mode="after")
+    def _provider_has_key(self) -> Self:
+        if self.kind != "proof_of_work" and self.when != "never" and self.site_key is None:
+            raise ValueError(f"kind {self.kind} needs the site_key that it gave you")
+        return self
+
+    @model_validator(mode="after")
+    def _costs_ordered(self) -> Self:
+        if self.cost_min > self.cost_max:
+            raise ValueError("cost_min is above cost_max")
+        return self
+
 
 class HoursSettings(Block):
     """When the bot takes calls. Always, until set."""
 
-    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")] = "UTC"
+    timezone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"),
+        AfterValidator(_checked_zone),
+    ] = "UTC"
     """Name in the IANA time zone database, such as ``Europe/Berlin``."""
 
     monday: DayTimes = ("00:00-24:00",)
@@ -139,7 +191,7 @@ class HoursSettings(Block):
     sunday: DayTimes = ("00:00-24:00",)
     """As for Monday."""
 
-    closed_dates: tuple[str, ...] = ()
+    closed_dates: Annotated[tuple[Day, ...], Field(max_length=400)] = ()
     """Days on which nobody answers, such as ``["2026-12-25"]``."""
 
 

@@ -52,15 +52,19 @@ def new_secret() -> str:
     return secrets.token_hex(_SECRET_BYTES)
 
 
-def read_secrets_file(path: Path) -> SecretsFile:
+def read_secrets_file(path: Path, *, may_others_read: bool = False) -> SecretsFile:
     """Return what the file holds.
+
+    Args:
+        path: The secrets file.
+        may_others_read: Take a file that others may read; only for who looks at it to say so.
 
     Raises:
         SettingsError: If it is missing, cannot be read, or others may read it.
     """
     document = read_toml(path, hint="run `talkbutton init`, which makes new secrets")
     mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & _OTHERS_MAY_READ:
+    if mode & _OTHERS_MAY_READ and not may_others_read:
         raise SettingsError(
             str(path), f"may be read by other users (mode {mode:o})", hint=f"run: chmod 600 {path}"
         )

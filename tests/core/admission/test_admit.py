@@ -4,17 +4,24 @@ import pytest
 
 from talkbutton.rules.admission import (
     Admitted,
+    Asked,
     BridgeHeartbeat,
     Grant,
     KeeperHeartbeat,
     Liveness,
     Refused,
     SessionRequest,
-    address_prefix,
     admit,
     is_origin_allowed,
+    session_claims,
 )
-from talkbutton.settings.model import EdgeSettings, Settings, SiteSettings
+from talkbutton.settings.model import (
+    ConsentSettings,
+    EdgeSettings,
+    HoursSettings,
+    Settings,
+    SiteSettings,
+)
 
 pytestmark = pytest.mark.core
 
@@ -34,8 +41,38 @@ def verdict(
 
 def test_admits_with_a_grant_that_is_bound_to_who_asked() -> None:
     assert verdict() == Admitted(
-        Grant("0" * 32, "shop", "https://shop.example", "192.0.2.0/24", 1_000, 1_045), SITE
+        Grant(
+            "0" * 32,
+            "shop",
+            "https://shop.example",
+            "192.0.2.0/24",
+            1_000,
+            1_045,
+            bucket="192.0.2.77",
+            grant_id="0" * 32,
+        ),
+        SITE,
+        tuple(
+            session_claims(
+                Asked("shop", SITE, "192.0.2.77", 1_000.9),
+                SETTINGS.limits,
+                grant_until_unix=1_045,
+            )
+        ),
     )
+
+
+def test_how_much_of_the_address_binds_is_a_setting() -> None:
+    edge = EdgeSettings(grant_prefix_v4_bits=32, grant_prefix_v6_bits=64)
+    settings = SETTINGS.model_copy(update={"edge": edge})
+    for address, prefix in {
+        "192.0.2.77": "192.0.2.77/32",
+        "2001:db8:1:2::9": "2001:db8:1:2::/64",
+    }.items():
+        request = replace(REQUEST, address=address)
+        admitted = admit(request, ALL_WELL, settings, now=101.0, now_unix=1_000.9)
+        assert isinstance(admitted, Admitted)
+        assert admitted.grant.address_prefix == prefix
 
 
 @pytest.mark.parametrize(
@@ -83,19 +120,43 @@ def test_heartbeats_are_good_for_four_seconds() -> None:
     assert isinstance(verdict(now=104.1), Refused)
 
 
-@pytest.mark.parametrize(
-    ("address", "prefix"),
-    [
-        ("127.0.0.1", "127.0.0.0/24"),
-        ("203.0.113.255", "203.0.113.0/24"),
-        ("::ffff:203.0.113.9", "203.0.113.0/24"),
-        ("2001:db8:1:2ff::9", "2001:db8:1:200::/56"),
-        ("fe80::1%eth0", "fe80::/56"),
-    ],
-)
-def test_address_prefix(address: str, prefix: str) -> None:
-    assert address_prefix(address) == prefix
-
-
 def test_null_is_never_an_allowed_origin() -> None:
     assert not is_origin_allowed("null", {"null"})
+
+
+def verdict_of(site: SiteSettings, *, has_consent: bool = False) -> Admitted | Refused:
+    """Return what is said to a visitor of another kind of site while all parts are down."""
+    settings = SETTINGS.model_copy(update={"sites": {"shop": site}})
+    request = replace(REQUEST, has_consent=has_consent)
+    return admit(request, Liveness(False), settings, now=101.0, now_unix=1_000.9)
+
+
+def test_maintenance_is_refused_in_the_owners_words() -> None:
+    refused = verdict_of(SITE.model_copy(update={"maintenance": "Back at noon."}))
+    assert refused == Refused("maintenance", "Back at noon.", "0" * 32)
+
+
+def test_outside_hours_it_says_when_to_come_back() -> None:
+    hours = HoursSettings(thursday=("09:00-17:00",))  # 1970 began with a Thursday
+    refused = verdict_of(SITE.model_copy(update={"hours": hours}))
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.retry_after_s) == ("outside_hours", 9 * 3600 - 1_000)
+    assert "today at 09:00" in refused.detail
+
+
+def test_consent_is_asked_for_before_parts_are_looked_at() -> None:
+    site = SITE.model_copy(update={"consent": ConsentSettings(text="We record this call.")})
+    assert isinstance(refused := verdict_of(site), Refused)
+    assert refused.code == "consent_missing"
+    assert isinstance(refused := verdict_of(site, has_consent=True), Refused)
+    assert refused.code == "gateway_unavailable"
+
+
+@pytest.mark.parametrize(("text", "is_asked"), [("We record this call.", True), (None, False)])
+def test_a_yes_counts_only_where_something_was_asked(text: str | None, is_asked: bool) -> None:
+    site = SITE.model_copy(update={"consent": ConsentSettings(text=text)})
+    settings = SETTINGS.model_copy(update={"sites": {"shop": site}})
+    request = replace(REQUEST, has_consent=True)
+    admitted = admit(request, ALL_WELL, settings, now=101.0, now_unix=1_000.9)
+    assert isinstance(admitted, Admitted)
+    assert admitted.grant.has_consent is is_asked

@@ -43,6 +43,7 @@ from talkbutton.protocols.ari.steps import (
     Report,
     StartBot,
     StopBot,
+    WarnBot,
     cause_of,
 )
 
@@ -65,13 +66,14 @@ HANG_UP_ALL: list[Command] = [HangUp(CALLER), HangUp(MEDIA), DestroyBridge(BRIDG
 VARIABLES = {"UNICASTRTP_LOCAL_ADDRESS": "127.0.0.1", "UNICASTRTP_LOCAL_PORT": "27418"}
 
 
-def make_call() -> AriCall:
+def make_call(*, warning_s: int = 0) -> AriCall:
     return AriCall(
         call_id=CALL_ID,
         channel_id=CALLER,
         external_host="127.0.0.1:27500",
         media_format="ulaw",
         duration_max_s=600,
+        warning_s=warning_s,
     )
 
 
@@ -300,6 +302,24 @@ def test_media_that_comes_late_is_good_enough() -> None:
 def test_the_ticket_limits_the_duration(talking: AriCall) -> None:
     assert talking.deadline == pytest.approx(600.0)
     assert talking.handle_timeout(now=600.0)[0] == Announce("duration_limit")
+
+
+def test_the_bot_is_told_once_before_the_longest_duration() -> None:
+    call = make_call(warning_s=30)
+    call.start(now=0.0)
+    for step in [*SETUP, MediaVerified()]:
+        call.receive(step, now=0.1)
+    assert call.deadline == pytest.approx(570.0)
+    assert call.handle_timeout(now=570.0) == [WarnBot(30)]
+    assert call.state is CallState.TALKING
+    assert call.deadline == pytest.approx(600.0)
+
+
+@pytest.mark.parametrize("warning_s", [0, 600, 900])
+def test_nobody_is_told_where_that_makes_no_sense(warning_s: int) -> None:
+    call = make_call(warning_s=warning_s)
+    call.start(now=0.0)
+    assert call.handle_timeout(now=599.0)[0] == Announce("line_unavailable")
 
 
 def test_a_short_break_of_the_link_is_lived_through(talking: AriCall) -> None:

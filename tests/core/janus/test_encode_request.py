@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from talkbutton.protocols.janus import Candidate, Request, encode_request
+from talkbutton.protocols.janus import Candidate, JanusLogin, Request, encode_request
 from talkbutton.protocols.janus.requests import (
     Attach,
     Create,
@@ -13,6 +13,8 @@ from talkbutton.protocols.janus.requests import (
 )
 
 pytestmark = pytest.mark.core
+
+LOGIN = JanusLogin("s3", "t3")
 
 
 @pytest.mark.parametrize(
@@ -53,15 +55,23 @@ pytestmark = pytest.mark.core
         ),
     ],
 )
-def test_every_request_carries_the_secret(request_: Request, fields: dict[str, object]) -> None:
-    text = encode_request(request_, transaction="t", api_secret="s3", session_id=7, handle_id=9)
-    addressed = {"transaction": "t", "apisecret": "s3", "session_id": 7, "handle_id": 9}
+def test_every_request_carries_secret_and_token(
+    request_: Request, fields: dict[str, object]
+) -> None:
+    text = encode_request(
+        request_, transaction="t", login=LOGIN, now_unix=1000, session_id=7, handle_id=9
+    )
+    addressed = {**LOGIN.fields(now_unix=1000), "transaction": "t", "session_id": 7, "handle_id": 9}
     assert json.loads(text) == fields | addressed
 
 
 def test_a_session_that_is_not_there_yet_is_left_out() -> None:
-    text = encode_request(Create(), transaction="t", api_secret="s3")
-    assert json.loads(text) == {"janus": "create", "transaction": "t", "apisecret": "s3"}
+    text = encode_request(Create(), transaction="t", login=LOGIN, now_unix=1000)
+    assert json.loads(text) == {
+        **LOGIN.fields(now_unix=1000),
+        "janus": "create",
+        "transaction": "t",
+    }
 
 
 def test_what_is_asked_of_a_plugin_does_not_show_its_secrets() -> None:

@@ -16,9 +16,9 @@ from talkbutton.settings.model import Secrets, Settings
 pytestmark = pytest.mark.core
 
 OWN_SECRETS: dict[TelephonyPart, set[str]] = {
-    "coturn": {"turn_secret"},
+    "coturn": set(),
     "asterisk": {"sip_password", "ari_password"},
-    "janus": {"janus_api_secret", "janus_admin_secret"},
+    "janus": {"janus_api_secret", "janus_token_secret", "janus_admin_secret"},
 }
 
 _letters = st.text(string.ascii_letters + string.digits + "-_", min_size=16, max_size=60)
@@ -121,6 +121,14 @@ def test_an_ipv6_media_address_switches_ipv6_on() -> None:
     assert "\nallocation-default-address-family=ipv6\n" in turn
 
 
+@pytest.mark.parametrize("media", ["10.1.2.3", "fd12::3"])
+def test_what_is_private_can_not_be_where_visitors_may_relay_to(media: str) -> None:
+    secrets = dict.fromkeys(Secrets.model_fields, "s" * 32)
+    settings = Settings.model_validate({"version": 1, "network": {"private_address": media}})
+    with pytest.raises(SettingsError, match=r"network\.private_address"):
+        _rendered(settings, secrets, media=media)
+
+
 def test_a_media_address_must_be_one() -> None:
     secrets = dict.fromkeys(Secrets.model_fields, "s" * 32)
     with pytest.raises(ValueError, match="auto"):
@@ -130,11 +138,6 @@ def test_a_media_address_must_be_one() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "path"),
     [
-        (
-            "turn_secret",
-            '"a-quote-at-the-start-and-at-the-end"',
-            "turnserver.conf static-auth-secret",
-        ),
         (
             "sip_password",
             "a-comment;from-here-on-to-the-line-end",

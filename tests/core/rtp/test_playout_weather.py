@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.netem import PRESETS, Link, Weather
+from talkbutton.operate.natlab.link import PRESETS, Link, Weather
 from talkbutton.protocols.rtp import CONCEAL, PlayoutBuffer, PlayoutStats, RtpPacket
 
 pytestmark = pytest.mark.core

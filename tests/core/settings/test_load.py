@@ -76,6 +76,21 @@ def test_origins_follow_the_public_url_unless_they_are_set(tmp_path: Path) -> No
     assert settings.sites["b"].allowed_origins == ("https://b.example",)
 
 
+def test_limits_are_wide_only_while_the_page_is_on_this_machine(tmp_path: Path) -> None:
+    def limits(text: str) -> tuple[int, int, int]:
+        site = load_settings(settings_file(tmp_path, text), {}).sites["default"].limits
+        return (
+            site.calls_per_address,
+            site.calls_per_address_and_hour,
+            site.sessions_per_address_and_minute,
+        )
+
+    assert limits("[edge]\nport = 8081\n") == (20, 100, 120)
+    assert limits('[edge]\npublic_url = "https://talk.example"\n') == (1, 3, 10)
+    assert limits('[edge]\npublic_url = "http://127.0.0.1.evil.example"\n') == (1, 3, 10)
+    assert limits("[sites.default.limits]\ncalls_per_address = 2\n") == (2, 100, 120)
+
+
 @pytest.mark.parametrize(
     ("text", "key", "problem", "hint"),
     [
@@ -125,6 +140,51 @@ def test_origins_follow_the_public_url_unless_they_are_set(tmp_path: Path) -> No
             "is 30",
             "use a multiple of 20",
         ),
+        (
+            "[sites.default.hours]\nmonday = ['25:00-26:00']\n",
+            "sites.default.hours.monday",
+            "cannot stand: 25:00-26:00 is beyond the day's end, which is 24:00",
+            "change it",
+        ),
+        (
+            "[sites.default.hours]\nsunday = ['9-17']\n",
+            "sites.default.hours.sunday",
+            "cannot stand: 9-17 is no range of times",
+            'write it like "09:00-17:30"',
+        ),
+        (
+            "[sites.default.hours]\nfriday = ['09:00-12:00', '11:00-13:00']\n",
+            "sites.default.hours.friday",
+            "cannot stand: 11:00-13:00 begins before the times before it have ended",
+            "write the day's times in order, without overlap",
+        ),
+        (
+            "[sites.default.hours]\ntimezone = 'Europe/Berlim'\n",
+            "sites.default.hours.timezone",
+            "cannot stand: Europe/Berlim is not in the time zone database",
+            'write it like "Europe/Berlin"',
+        ),
+        (
+            "[sites.default.hours]\nclosed_dates = ['25.12.2026']\n",
+            "sites.default.hours.closed_dates.0",
+            "cannot stand: 25.12.2026 is no date",
+            'write it like "2026-12-25"',
+        ),
+        (
+            "[sites.default.budget]\nmoney_per_day = 5\n",
+            "sites.default.budget",
+            "cannot stand: money_per_day says nothing without price_per_minute",
+            "change one of them",
+        ),
+        (
+            "[sites.default.budget]\nminutes_per_day = 5\n",
+            "sites.default",
+            (
+                "cannot stand: budget.minutes_per_day 5 is less than the 10 of one call of "
+                "call_duration_max_s 600: nobody could ever call"
+            ),
+            "change one of them",
+        ),
     ],
 )
 def test_a_refusal_names_file_key_problem_and_remedy(
@@ -133,6 +193,30 @@ def test_a_refusal_names_file_key_problem_and_remedy(
     error = refusal(tmp_path, text)
     assert error.path == f"{tmp_path}/talkbutton.toml: {key}"
     assert (error.problem, error.hint) == (problem, hint)
+
+
+def test_nobody_works_for_a_call_on_their_own_machine_unless_they_say_so(tmp_path: Path) -> None:
+    def when(text: str) -> str:
+        return load_settings(settings_file(tmp_path, text), {}).sites["default"].challenge.when
+
+    assert when("") == "never"
+    assert when('[sites.default.challenge]\nwhen = "always"\n') == "always"
+    assert when('[edge]\npublic_url = "https://talk.example"\n') == "pressure"
+
+
+@pytest.mark.parametrize(
+    ("challenge", "problem"),
+    [
+        ('when = "always"\nkind = "turnstile"', "site_key"),
+        ("cost_min = 2000\ncost_max = 1000", "cost_min is above cost_max"),
+    ],
+)
+def test_a_challenge_that_can_not_be_asked_for(
+    tmp_path: Path, challenge: str, problem: str
+) -> None:
+    path = settings_file(tmp_path, f"[sites.default.challenge]\n{challenge}\n")
+    with pytest.raises(SettingsError, match=problem):
+        load_settings(path, {})
 
 
 def test_overlapping_ranges_are_named(tmp_path: Path) -> None:
@@ -242,3 +326,40 @@ def test_a_bad_secret_is_never_shown(tmp_path: Path) -> None:
     assert "sip_password" in told
     assert "hush" not in told
     assert "12345" not in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            '[sites.default]\nallowed_origins = ["https://*.com"]',
+            "which would allow strangers' websites; write a domain of your own after it",
+        ),
+        (
+            '[sites.default]\nallowed_origins = ["https://a.example", "null"]',
+            'sites.default.allowed_origins.1 is "null", which is the origin of sandboxed frames',
+        ),
+        (
+            '[edge]\ntrusted_proxies = ["0.0.0.0/0"]',
+            'edge.trusted_proxies.0 is "0.0.0.0/0", which is everybody; name the proxies',
+        ),
+        (
+            '[edge]\ntrusted_proxies = ["10.0.0.7/8"]',
+            'edge.trusted_proxies.0 is "10.0.0.7/8", which is no network; write an address',
+        ),
+        (
+            '[edge]\ntls_certificate = "a.pem"',
+            "edge cannot stand: edge.tls_certificate and edge.tls_key go together",
+        ),
+        (
+            '[edge]\ntls_certificate = "a.pem"\ntls_key = "b.pem"',
+            "edge.tls_certificate is set, but edge.public_url http://127.0.0.1:8080 is not https",
+        ),
+    ],
+)
+def test_the_front_says_what_is_wrong(tmp_path: Path, lines: str, said: str) -> None:
+    path = tmp_path / "talkbutton.toml"
+    path.write_text(f"version = 1\n{lines}\n")
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(path, {})
+    assert said in str(refusal.value)

@@ -9,12 +9,12 @@ from talkbutton.errors import ProtocolError
 from talkbutton.protocols.signaling import (
     Bye,
     Candidate,
-    IceCandidate,
     IceState,
     Offer,
     Start,
     Stats,
     VisitorMessage,
+    parse_candidate,
     parse_visitor_message,
 )
 
@@ -37,11 +37,11 @@ JSON = st.recursive(
         ({"type": "offer", "sdp": "v=0"}, Offer("v=0")),
         (
             {"type": "candidate", "candidate": CANDIDATE, "sdpMid": "0", "sdpMLineIndex": 0},
-            Candidate(IceCandidate(CANDIDATE, "host", "udp", "192.0.2.5"), "0", 0),
+            Candidate(parse_candidate(CANDIDATE), "0", 0),
         ),
         (
             {"type": "candidate", "candidate": CANDIDATE, "usernameFragment": "x"},
-            Candidate(IceCandidate(CANDIDATE, "host", "udp", "192.0.2.5")),
+            Candidate(parse_candidate(CANDIDATE)),
         ),
         ({"type": "candidate", "candidate": "", "sdpMid": "0"}, Candidate(None, "0")),
         ({"type": "candidate", "candidate": None}, Candidate(None)),
@@ -75,6 +75,7 @@ def test_understands(sent: dict[str, Any], heard: VisitorMessage) -> None:
         '{"type":"candidate","candidate":"garbage"}',
         '{"type":"candidate","candidate":"","sdpMid":5}',
         '{"type":"candidate","candidate":"","sdpMid":"a\\nb"}',
+        '{"type":"candidate","candidate":"","sdpMid":"a b"}',
         '{"type":"candidate","candidate":"","sdpMLineIndex":1}',
         '{"type":"candidate","candidate":"","sdpMLineIndex":false}',
         '{"type":"stats","rtt_ms":NaN}',

@@ -35,6 +35,7 @@ from talkbutton.protocols.signaling import (
     SpendGrant,
     Trickle,
     VisitorSent,
+    parse_offer,
 )
 
 pytestmark = pytest.mark.core
@@ -99,8 +100,8 @@ def test_the_whole_way() -> None:
     assert session.deadline == 11.0
     record, place = session.receive(OFFERED, now=2.0)
     assert isinstance(record, Record)
-    assert record.measures["codecs"] == "opus,red,G722,PCMU,PCMA,CN,telephone-event"
-    assert place == PlaceCall(OFFER)
+    assert record.measures["codecs"] == "opus,PCMU,PCMA,telephone-event"
+    assert place == PlaceCall(parse_offer(OFFER).sdp)
     assert session.deadline == 22.0
     assert session.receive(CallPlaced({"janus_handle_id": 7}), now=2.1) == [
         Record("sip.calling", "janus", {"janus_handle_id": 7})
@@ -194,6 +195,14 @@ def test_an_error_in_a_call_hangs_it_up_and_is_on_record() -> None:
     )
 
 
+def test_a_candidate_that_is_not_for_the_gateway_is_counted_and_left_out() -> None:
+    session = session_after(*PLACED)
+    inside = said("candidate", candidate=CANDIDATE.replace("192.0.2.5", "127.0.0.1"))
+    for _ in range(50):
+        assert session.receive(inside, now=2.0) == []
+    assert fails_with_code(session.receive(inside, now=2.0)) == ("too_many_messages", 4008)
+
+
 def test_candidates_wait_until_the_call_is_placed() -> None:
     session = session_after(*PLACING)
     assert session.receive(TRICKLED, now=2.0) == []
@@ -278,6 +287,54 @@ def test_a_slow_reader_is_dropped() -> None:
     assert HangUpGateway("internal") in effects
 
 
+def limited(warning_s: float) -> tuple[Input, ...]:
+    accepted = GrantAccepted(CALL_ID, 60.0, warning_s)
+    return (START, accepted, OFFERED, CallPlaced(), CallAnswered("v=0"), CallConnected())
+
+
+def test_the_visitor_is_told_once_before_the_longest_duration() -> None:
+    session = session_after(*limited(20.0))
+    assert session.deadline == 41.0
+    assert session.handle_timeout(now=40.9) == []
+    assert session.handle_timeout(now=41.0) == [
+        Record("visitor.warned", measures={"left_s": 20}),
+        Send({"type": "ending_soon", "left_s": 20}),
+    ]
+    assert session.state is SessionState.ANSWERED
+    assert session.deadline == 76.0
+    assert ends_with_cause(session.handle_timeout(now=76.0)) == "duration_limit"
+
+
+@pytest.mark.parametrize("warning_s", [0.0, 60.0, 300.0])
+def test_nobody_is_told_where_that_makes_no_sense(warning_s: float) -> None:
+    assert session_after(*limited(warning_s)).deadline == 76.0
+
+
+def test_a_call_that_is_late_for_everything_is_told_and_ended() -> None:
+    effects = session_after(*limited(20.0)).handle_timeout(now=100.0)
+    assert Send({"type": "ending_soon", "left_s": 20}) in effects
+    assert ends_with_cause(effects) == "duration_limit"
+
+
+@pytest.mark.parametrize(
+    ("before", "used_s"),
+    [
+        (PLACED, 0.0),
+        (ANSWERED, 0.0),
+        ((*ANSWERED, CallConnected()), 8.0),
+        ((*PLACED, CallConnected(), CallAnswered("v=0")), 8.0),
+        ((*PLACED, CallConnected()), 0.0),
+    ],
+)
+def test_a_call_costs_from_its_answer_if_there_was_a_media_path(
+    before: tuple[Input, ...], used_s: float
+) -> None:
+    session = session_after(*before)
+    assert session.used_s == 0.0
+    session.receive(said("bye"), now=9.0)
+    assert session.used_s == used_s
+
+
 @pytest.mark.parametrize(("before", "at"), [((), 5.0), (ACCEPTED, 11.0)])
 def test_a_silent_visitor_is_closed(before: tuple[Input, ...], at: float) -> None:
     session = session_after(*before)
@@ -291,7 +348,9 @@ def test_a_silent_visitor_is_closed(before: tuple[Input, ...], at: float) -> Non
         (PLACING, 21.0, "gateway_unavailable"),
         (PLACED, 21.0, "line_unavailable"),
         ((*PLACED, CallRinging()), 21.0, "no_answer"),
-        (ANSWERED, 616.0, "duration_limit"),
+        (ANSWERED, 16.0, "media_lost"),
+        ((*ANSWERED, CallConnected()), 616.0, "duration_limit"),
+        ((*PLACED, CallConnected(), CallAnswered("v=0")), 616.0, "duration_limit"),
     ],
 )
 def test_a_call_that_does_not_get_on_ends(before: tuple[Input, ...], at: float, cause: str) -> None:

@@ -25,10 +25,10 @@ def test_versions_are_read_from_what_programs_and_apt_say(
 
 def test_candidates_are_read_by_package() -> None:
     policy = (
-        "asterisk:\n  Installed: (none)\n  Candidate: 1:22.4.1~dfsg-1\n  Version table:\n"
+        "asterisk:\n  Installed: (none)\n  Candidate: 1:22.10.1~dfsg-1\n  Version table:\n"
         "coturn:\n  Installed: (none)\n  Candidate: 4.6.1-1\n  Version table:\n"
     )
     found = parse_candidates(policy)
-    assert found == {"asterisk": "1:22.4.1~dfsg-1", "coturn": "4.6.1-1"}
+    assert found == {"asterisk": "1:22.10.1~dfsg-1", "coturn": "4.6.1-1"}
     assert version_of(found["asterisk"]) >= FLOORS["asterisk"]
     assert version_of(found["coturn"]) < FLOORS["coturn"]

@@ -108,5 +108,5 @@ def test_firefox_under_a_strict_policy_shows_why_a_call_was_refused(edge: FakeEd
         firefox.wait_for("document.querySelector('talk-button[state=ended]') !== null")
         shown = "document.querySelector('talk-button').shadowRoot.querySelector('[part=status]')"
         assert "Back in a minute." in firefox.evaluate(f"{shown}.textContent")
-        width = firefox.evaluate(f"getComputedStyle({shown}.parentNode).display")
+        width = firefox.evaluate(f"getComputedStyle({shown}.closest('[part=header]')).display")
         assert width == "flex", "the constructed style sheet was not applied"

@@ -3,13 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support.bridge_rig import ScriptedBot, listen_forever, make_ticket, running_bridge
 from talkbutton.bots.interface import Line
 from talkbutton.errors import BotError
 from talkbutton.protocols.ari.steps import CallTiming
-from talkbutton.protocols.audio.frame import LINE_FRAME_BYTES, LINE_RATE_HZ, Frame
+from talkbutton.protocols.audio.frame import LINE_FRAME_BYTES, LINE_RATE_HZ, LINE_SILENCE_PCM, Frame
 from talkbutton.runtime.bus import BusMessage
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyio]
@@ -100,6 +101,59 @@ async def test_the_ticket_limits_the_duration(tmp_path: Path) -> None:
         await rig.asterisk.until(lambda: rig.asterisk.is_empty)
         assert rig.bot.cancelled == 1
         assert (await rig.ended(call_id))["cause"] == "duration_limit"
+
+
+async def test_the_bot_hears_of_the_longest_duration_before_it_comes(tmp_path: Path) -> None:
+    left: list[int | None] = []
+
+    async def wait_for_it(line: Line) -> None:
+        left.append(await line.ending_soon())
+        await listen_forever(line)
+
+    async with running_bridge(tmp_path, script=wait_for_it) as rig:
+        await rig.until_ready()
+        _, ticket = make_ticket(duration_max_s=2, warning_s=1)
+        await rig.call(ticket)
+        await rig.message("call.ending", cause="duration_limit")
+        assert left == [1]
+
+
+async def test_consent_comes_with_the_ticket_and_is_on_record(tmp_path: Path) -> None:
+    async with running_bridge(tmp_path) as rig:
+        await rig.until_ready()
+        for has_consent in (True, False):
+            call_id, ticket = make_ticket(has_consent=has_consent)
+            await rig.call(ticket)
+            assert rig.bot.lines[-1].facts.has_consent is has_consent
+            assert (await rig.recorded("channel.entered", call_id))["consent"] is has_consent
+
+
+async def test_a_paid_bot_costs_nothing_until_somebody_speaks(tmp_path: Path) -> None:
+    """The way of every bot that pays by the minute: wait for ``spoken``, then open its session."""
+    paid: list[str] = []
+
+    async def open_paid_session(line: Line) -> None:
+        if await line.spoken():
+            paid.append(line.facts.call_id)
+            await listen_forever(line)
+
+    async with running_bridge(tmp_path, script=open_paid_session) as rig:
+        await rig.until_ready()
+        noise = np.random.default_rng(7).normal(0, 100, 320).astype("<i2").tobytes()
+        for _ in range(2):
+            await rig.call()
+        silent, spoken = rig.media
+        for pcm in [LINE_SILENCE_PCM] * 500 + [noise] * 500:  # 20 s
+            silent.exchange(Frame(pcm, LINE_RATE_HZ))
+            spoken.exchange(Frame(pcm, LINE_RATE_HZ))
+        await asyncio.sleep(0)
+        assert paid == []
+        voice = Frame(b"\0\20" * (LINE_FRAME_BYTES // 2), LINE_RATE_HZ)
+        for _ in range(10):
+            spoken.exchange(voice)
+        await rig.recorded("visitor.spoke", rig.bot.lines[1].facts.call_id)
+        assert paid == [rig.bot.lines[1].facts.call_id]
+    assert paid == [rig.bot.lines[1].facts.call_id]  # the end of a silent call costs nothing
 
 
 async def test_the_edge_hangs_up_one_call(tmp_path: Path) -> None:

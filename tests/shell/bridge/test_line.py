@@ -47,6 +47,37 @@ def test_is_the_line_that_bots_expect(line: CallLine) -> None:
     assert as_bots_see_it.facts == FACTS
 
 
+async def test_nobody_waits_for_speech_after_the_end(line: CallLine, outside: Outside) -> None:
+    waiting = asyncio.create_task(line.spoken())
+    for number in range(50):
+        line.deliver(frame(number))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    line.close()
+    assert await waiting is False
+    assert outside.events == []
+
+
+async def test_the_first_speech_is_told_once_and_no_sound_of_it_is_lost(
+    line: CallLine, outside: Outside
+) -> None:
+    for _ in range(10):
+        line.deliver(frame(4_000))
+    assert await line.spoken() is True
+    assert outside.events == [("visitor.spoke", {})]
+    heard = line.hear()
+    assert [(await anext(heard)).pcm for _ in range(10)] == [frame(4_000).pcm] * 10
+
+
+async def test_the_end_comes_soon_or_came(line: CallLine) -> None:
+    waiting = asyncio.create_task(line.ending_soon())
+    line.end_soon(30)
+    assert await waiting == 30
+    unwarned = CallLine(FACTS, publish_caption=lambda *_: None, report_event=lambda *_: None)
+    unwarned.close()
+    assert await unwarned.ending_soon() is None
+
+
 async def test_hears_frames_in_order_until_the_end(line: CallLine) -> None:
     heard: list[Frame] = []
 

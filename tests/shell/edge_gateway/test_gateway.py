@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -16,6 +17,7 @@ from talkbutton.protocols.janus import (
     Candidate,
     HungUp,
     IceConnected,
+    JanusLogin,
     JanusSession,
     Lost,
     MediaSilent,
@@ -26,7 +28,7 @@ from talkbutton.settings.model import Settings
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyio]
 
-SECRET = "api-secret-of-tests"
+LOGIN = JanusLogin("api-secret-of-tests", "token-secret-of-tests")
 MASTER_ID = 5
 
 
@@ -38,12 +40,14 @@ def quick_session() -> JanusSession:
 
 
 @asynccontextmanager
-async def running_gateway(janus: FakeJanus, secret: str = SECRET) -> AsyncIterator[JanusGateway]:
+async def running_gateway(
+    janus: FakeJanus, login: JanusLogin = LOGIN
+) -> AsyncIterator[JanusGateway]:
     link = JanusLink(
-        janus.url, secret, new_session=quick_session, retry_first_s=0.02, retry_max_s=0.05
+        janus.url, login, new_session=quick_session, retry_first_s=0.02, retry_max_s=0.05
     )
     times = CallTimes(cancel_s=0.05, hang_up_s=0.1)
-    gateway = JanusGateway(Settings(version=1), secret, link=link, times=times)
+    gateway = JanusGateway(Settings(version=1), login, link=link, times=times)
     running = asyncio.create_task(gateway.run())
     try:
         yield gateway
@@ -55,7 +59,7 @@ async def running_gateway(janus: FakeJanus, secret: str = SECRET) -> AsyncIterat
 
 @pytest.fixture
 async def janus() -> AsyncIterator[FakeJanus]:
-    async with fake_janus(SECRET) as janus:
+    async with fake_janus(LOGIN) as janus:
         janus.masters[MASTER_ID] = 0
         yield janus
 
@@ -288,7 +292,7 @@ async def test_stopping_the_gateway_ends_its_calls(janus: FakeJanus) -> None:
 
 @pytest.mark.parametrize("turns", range(30))
 async def test_it_can_be_stopped_at_every_moment_of_a_loss(janus: FakeJanus, turns: int) -> None:
-    link = JanusLink(janus.url, SECRET, new_session=quick_session, retry_first_s=0.01)
+    link = JanusLink(janus.url, LOGIN, new_session=quick_session, retry_first_s=0.01)
     running = asyncio.create_task(link.run())
     await asyncio.wait_for(link.wait_ready(), 5)
     dropping = asyncio.create_task(janus.drop())
@@ -302,22 +306,23 @@ async def test_it_can_be_stopped_at_every_moment_of_a_loss(janus: FakeJanus, tur
 
 
 async def test_without_janus_nothing_is_placed() -> None:
-    async with fake_janus(SECRET) as janus:
+    async with fake_janus(LOGIN) as janus:
         pass  # its port is closed now
     async with running_gateway(janus) as gateway:
         assert not gateway.is_ready
         with pytest.raises(ConnectionLost):
             await place(gateway)
-        async with fake_janus(SECRET, port=janus.port) as back:
+        async with fake_janus(LOGIN, port=janus.port) as back:
             back.masters[MASTER_ID] = 0
             await asyncio.wait_for(gateway.wait_ready(), 5)
             assert await next_news(await place(gateway)) == Answered(ANSWER_SDP)
 
 
+@pytest.mark.parametrize("wrong", [{"api_secret": "another"}, {"token_secret": "another"}])
 async def test_a_wrong_secret_is_refused_and_said(
-    janus: FakeJanus, caplog: pytest.LogCaptureFixture
+    janus: FakeJanus, caplog: pytest.LogCaptureFixture, wrong: dict[str, str]
 ) -> None:
-    async with running_gateway(janus, "another-secret") as gateway:
+    async with running_gateway(janus, replace(LOGIN, **wrong)) as gateway:
         await until("it tried twice", lambda: janus.asked().count("create") >= 2)
         assert not gateway.is_ready
         with pytest.raises(ConnectionLost):

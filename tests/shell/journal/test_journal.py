@@ -147,3 +147,14 @@ async def test_a_file_that_is_no_journal_is_refused(path: Path) -> None:
 async def test_a_journal_in_a_missing_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="cannot be opened"):
         await Journal(tmp_path / "missing" / "journal.sqlite", program="edge").open()
+
+
+async def test_refused_sessions_and_what_the_operator_did_are_no_calls(path: Path) -> None:
+    journal = await open_journal(path)
+    journal.append("a1", "session.admitted", "edge")
+    journal.append("b2", "session.refused", "edge", code="origin_refused")
+    journal.append("c3", "doctor.finished", "operator", held=1)
+    await journal.close()
+    reader = JournalReader(path)
+    assert [call.call_id for call in await reader.calls()] == ["a1"]
+    assert [event.name for event in await reader.events("c3")] == ["doctor.finished"]

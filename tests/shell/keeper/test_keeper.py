@@ -9,13 +9,14 @@ import pytest
 from support.fake_janus import fake_janus, until
 from talkbutton.errors import SettingsError
 from talkbutton.keeper import program
+from talkbutton.protocols.janus import JanusLogin
 from talkbutton.runtime.bus import LocalBus
 from talkbutton.runtime.bus.local import Subscription
 from talkbutton.settings.model import KeeperSecrets, Settings
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyio]
 
-SECRET = "api-secret-of-tests-0123456789abcdef"
+LOGIN = JanusLogin("api-secret-of-tests-0123456789abcdef", "token-secret-of-tests-0123456789ab")
 PASSWORD = "sip-password-of-tests-0123456789abcdef"
 
 
@@ -23,8 +24,12 @@ def keeper_settings(port: int) -> Settings:
     return Settings.model_validate({"version": 1, "janus": {"api_port": port}})
 
 
-def keeper_secrets(*, api: str = SECRET, sip: str = PASSWORD) -> KeeperSecrets:
-    return KeeperSecrets.model_validate({"janus_api_secret": api, "sip_password": sip})
+def keeper_secrets(
+    *, api: str = LOGIN.api_secret, token: str = LOGIN.token_secret, sip: str = PASSWORD
+) -> KeeperSecrets:
+    return KeeperSecrets.model_validate(
+        {"janus_api_secret": api, "janus_token_secret": token, "sip_password": sip}
+    )
 
 
 @asynccontextmanager
@@ -67,7 +72,7 @@ async def identity(heard: Subscription, *, ready: bool, other_than: object = -1)
 
 
 async def test_it_takes_the_identity_and_beats(tmp_path: Path, edge: Subscription) -> None:
-    async with fake_janus(SECRET) as janus, running_keeper(tmp_path, janus.port):
+    async with fake_janus(LOGIN) as janus, running_keeper(tmp_path, janus.port):
         told = await identity(edge, ready=True)
         assert told == {
             "janus": "default",
@@ -90,7 +95,7 @@ async def test_it_takes_the_identity_and_beats(tmp_path: Path, edge: Subscriptio
 
 
 async def test_a_dead_master_is_made_anew(tmp_path: Path, edge: Subscription) -> None:
-    async with fake_janus(SECRET) as janus, running_keeper(tmp_path, janus.port):
+    async with fake_janus(LOGIN) as janus, running_keeper(tmp_path, janus.port):
         old = (await identity(edge, ready=True))["master_id"]
         await janus.kill_handle(janus.masters[old])
         await identity(edge, ready=False)
@@ -99,12 +104,12 @@ async def test_a_dead_master_is_made_anew(tmp_path: Path, edge: Subscription) ->
 
 
 async def test_janus_that_starts_anew_gets_a_master(tmp_path: Path, edge: Subscription) -> None:
-    async with fake_janus(SECRET) as janus:
+    async with fake_janus(LOGIN) as janus:
         port = janus.port
     async with running_keeper(tmp_path, port):
         await identity(edge, ready=False)
         for _ in range(2):
-            async with fake_janus(SECRET, port=port) as janus:
+            async with fake_janus(LOGIN, port=port) as janus:
                 told = await identity(edge, ready=True)
                 assert told["master_id"] in janus.masters
             await identity(edge, ready=False)
@@ -113,7 +118,7 @@ async def test_janus_that_starts_anew_gets_a_master(tmp_path: Path, edge: Subscr
 async def test_a_refused_identity_is_tried_again(
     tmp_path: Path, edge: Subscription, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with fake_janus(SECRET) as janus:
+    async with fake_janus(LOGIN) as janus:
         janus.refuse["register"] = (440, "Invalid user address")
         async with running_keeper(tmp_path, janus.port):
             await until("it tried twice", lambda: janus.asked().count("register") >= 2)
@@ -125,9 +130,12 @@ async def test_a_refused_identity_is_tried_again(
     assert PASSWORD not in caplog.text
 
 
-async def test_a_wrong_api_secret_is_never_ready(tmp_path: Path, edge: Subscription) -> None:
-    secrets = keeper_secrets(api="another-secret-0123456789abcdefgh")
-    async with fake_janus(SECRET) as janus, running_keeper(tmp_path, janus.port, secrets):
+@pytest.mark.parametrize("which", ["api", "token"])
+async def test_a_wrong_secret_is_never_ready(
+    tmp_path: Path, edge: Subscription, which: str
+) -> None:
+    secrets = keeper_secrets(**{which: "another-secret-0123456789abcdefgh"})
+    async with fake_janus(LOGIN) as janus, running_keeper(tmp_path, janus.port, secrets):
         await until("it tried", lambda: "create" in janus.asked())
         assert janus.asked().count("attach") == 0
         await identity(edge, ready=False)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from support.fake_speech import FakeSpeech, fake_speech, until
@@ -159,6 +160,63 @@ async def test_a_caller_who_goes_on_after_a_pause_is_heard_as_one(call: Call) ->
     answered = await call.answered()
     assert answered["question"] == "Where are you?"
     assert call.captions()[1] == ("visitor", "where are you")
+
+
+async def test_a_call_in_which_nobody_speaks_costs_nothing(house: House) -> None:
+    async with house.open_bot() as bot:
+        rehearsed = {worker.part: len(worker.asked) for worker in house.speech.workers}
+        async with house.call(bot) as call:
+            noise = np.random.default_rng(7).normal(0, 100, 16_000 * 5).astype("<i2").tobytes()
+            call.line.speak(bytes(32 * 2_000) + noise)  # silence, then comfort noise
+            await call.greeted()
+        asked = {worker.part: len(worker.asked) for worker in house.speech.workers}
+        assert asked.pop("speech-vad") > rehearsed.pop("speech-vad")  # which is free
+        assert asked == rehearsed
+        async with house.call(bot, "c2") as call:  # and the test would see it
+            await call.greeted()
+            call.ask("in which street are you")
+            await call.answered()
+        assert len(house.speech.transcriber.asked) > rehearsed["speech-transcriber"]
+        assert len(house.speech.meaning.asked) > rehearsed["speech-meaning"]
+
+
+async def test_says_that_the_call_ends_soon_and_goes_on(call: Call) -> None:
+    await call.greeted()
+    call.line.end_soon(30)
+    warned = await call.line.until_reported("bot.warned")
+    assert warned["left_s"] == 30
+    await call.line.until_quiet()
+    assert call.heard.endswith("This call will end in a moment.")
+    assert call.captions()[-1] == ("bot", SETTINGS.ending_soon)
+    call.ask("where are you")
+    await call.answered()
+    assert call.heard.endswith("In Harbour Street.")
+    assert len(call.line.reported("bot.warned")) == 1
+
+
+async def test_warns_at_a_pause_and_not_over_anybody(call: Call) -> None:
+    await call.greeted()
+    call.ask("what are your hours", ms=3_000)
+    begun_ms = call.line.now_ms
+    await call.line.until(lambda: call.line.now_ms >= begun_ms + 1_500)
+    call.line.end_soon(30)
+    await call.line.until_reported("bot.warned")
+    await call.line.until_quiet()
+    assert call.heard == " ".join([GREETING, *HOURS, SETTINGS.ending_soon])
+    assert call.line.reported("bot.interrupted") == []
+    assert call.line.cuts_at_ms == []
+
+
+async def test_the_warning_may_be_interrupted(call: Call) -> None:
+    await call.greeted()
+    call.line.end_soon(30)
+    await call.line.until_reported("bot.warned")
+    await call.line.until(lambda: call.line.is_speaking)
+    begun_ms = call.line.now_ms
+    await call.line.until(lambda: call.line.now_ms >= begun_ms + 300)
+    call.ask("where are you")
+    await call.line.until_reported("bot.interrupted")
+    assert (await call.answered())["question"] == "Where are you?"
 
 
 async def test_says_that_it_does_not_know(call: Call) -> None:

@@ -5,6 +5,7 @@
  * late answer to its questions cannot disturb the next.
  */
 
+import { solveChallenge } from './challenge.js';
 import { LevelMeter, type Levels } from './level.js';
 import { askForMicrophone } from './microphone.js';
 import { Peer } from './peer.js';
@@ -18,6 +19,10 @@ import type { StatsSummary } from './stats.js';
 export interface CallPlace {
   readonly endpoint: string;
   readonly site: string;
+  /** Whether the visitor agreed to the site's consent text. */
+  readonly hasConsent: boolean;
+  /** The element in the page, for what a third party's challenge shows. */
+  readonly host: HTMLElement;
 }
 
 /** What the owner of a call is told. */
@@ -78,8 +83,13 @@ export class Call {
   }
 
   async openSession(): Promise<void> {
-    const { endpoint, site } = this.#place;
-    const answer = await openSession(endpoint, site, this.#abort.signal);
+    const { endpoint, site, hasConsent, host } = this.#place;
+    const { signal } = this.#abort;
+    const question = { site, ...(hasConsent ? { consent: true } : {}) };
+    const answer = await openSession(endpoint, question, signal, (challenge) => {
+      this.#take({ type: 'session-proving' });
+      return solveChallenge(challenge, host, signal);
+    });
     if (!answer.ok) return this.#take({ type: 'over', reason: answer.reason });
     this.#grant = answer.grant;
     const freshMs = (answer.grant.expiresInS - GRANT_MARGIN_S) * 1000;
@@ -182,6 +192,8 @@ export class Call {
         return void this.#applyAnswer(signal.sdp);
       case 'caption':
         return this.#ears.onCaption(signal.caption);
+      case 'ending-soon':
+        return this.#take({ ...signal, nowMs: performance.now() });
       case 'over':
         return this.#take({ type: 'over', reason: signal.reason });
     }

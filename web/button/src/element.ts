@@ -3,12 +3,15 @@
 import { Call } from './call.js';
 import { resolveEndpoint } from './endpoint.js';
 import type { Caption } from './signals.js';
-import { IDLE, step, type CallEffect, type CallInput, type CallState } from './state.js';
+import { SiteWatch } from './site.js';
+import { IDLE, step, type CallEffect, type CallInput, type CallState, type SiteGate } from './state.js';
 import { applyStyles } from './styles.js';
 import { ENGLISH, pickTexts, type Texts } from './texts.js';
 import { View } from './view.js';
 
 const METER_EVERY_MS = 80;
+/** Nobody watches a longer countdown; the words say when to come back. */
+const RETRY_SHOWN_MAX_S = 3_600;
 
 const TABLES = new Map<string, Texts>([['en', ENGLISH]]);
 
@@ -42,12 +45,16 @@ export class TalkButton extends HTMLElement {
   #remoteStream: MediaStream | null = null;
   #isSoundBlocked = false;
   #lengthMs: number | null = null;
+  #retryAtMs: number | null = null;
+  #site: SiteWatch | null = null;
   #pulse: ReturnType<typeof setInterval> | null = null;
   readonly #audio = document.createElement('audio');
   readonly #view = new View({
     onMain: () => this.press(),
     onMute: () => this.#take({ type: 'mute-press' }),
     onDismiss: () => this.#take({ type: 'dismiss' }),
+    onAgree: () => this.#take({ type: 'agree' }),
+    onDecline: () => this.#take({ type: 'decline' }),
   });
   readonly #leave = (): void => this.#take({ type: 'removed' });
   readonly #unblock = (): void => this.#playSound();
@@ -68,7 +75,11 @@ export class TalkButton extends HTMLElement {
       applyStyles(root);
       this.#audio.autoplay = true;
       root.append(this.#view.node, this.#audio);
+      for (const approach of ['pointerenter', 'pointerdown', 'focusin']) {
+        this.addEventListener(approach, () => this.#askSite());
+      }
     }
+    this.#askSite();
     window.addEventListener('pagehide', this.#leave);
     this.#render();
   }
@@ -88,7 +99,8 @@ export class TalkButton extends HTMLElement {
 
   /** Do what a press on the button does. Call it inside a click of the visitor's. */
   press(): void {
-    this.#take({ type: 'press' });
+    const gate = this.#watch()?.gate(performance.now());
+    this.#take({ type: 'press', ...(gate ? { gate } : {}) });
   }
 
   #take(input: CallInput): void {
@@ -100,7 +112,11 @@ export class TalkButton extends HTMLElement {
     }
     for (const effect of effects) this.#carryOut(effect);
     if (next === before) return;
-    this.#setPulse('sinceMs' in next);
+    const retryAfterS = next.name === 'ended' ? next.reason.retryAfterS : undefined;
+    const isNear = retryAfterS !== undefined && retryAfterS <= RETRY_SHOWN_MAX_S;
+    this.#retryAtMs = isNear ? performance.now() + retryAfterS * 1000 : null;
+    if (next.name === 'ended' && next.reason.code === 'consent-missing') this.#site?.forget();
+    this.#setPulse('sinceMs' in next || isNear);
     this.#render();
     // How far the session or the answer is stays inside; whether the microphone is off does not.
     if (next.name !== before.name || 'isMuted' in next) this.#tell('talkbutton-statechange', next);
@@ -108,8 +124,10 @@ export class TalkButton extends HTMLElement {
 
   #carryOut(effect: CallEffect): void {
     switch (effect.type) {
+      case 'check-site':
+        return void this.#askSite()?.then((gate) => this.#take({ type: 'site-checked', gate }));
       case 'ask-for-microphone':
-        this.#call = this.#newCall();
+        this.#call = this.#newCall(effect.hasConsent);
         return void this.#call?.askForMicrophone();
       case 'open-session':
         return void this.#call?.openSession();
@@ -128,17 +146,36 @@ export class TalkButton extends HTMLElement {
     }
   }
 
-  #newCall(): Call | null {
+  get #place(): { readonly endpoint: string; readonly site: string } | null {
+    const endpoint = resolveEndpoint(this.getAttribute('endpoint'));
+    return endpoint === null ? null : { endpoint, site: this.getAttribute('site') ?? 'default' };
+  }
+
+  /** Return what is known of the site that the attributes name now; null where they make none. */
+  #watch(): SiteWatch | null {
+    const place = this.#place;
+    if (!place) return null;
+    if (this.#site?.key !== SiteWatch.keyOf(place.endpoint, place.site)) {
+      this.#site = new SiteWatch(place.endpoint, place.site);
+    }
+    return this.#site;
+  }
+
+  #askSite(): Promise<SiteGate> | null {
+    return this.#watch()?.ask(performance.now()) ?? null;
+  }
+
+  #newCall(hasConsent: boolean): Call | null {
     this.#lengthMs = null;
     this.#view.captions.clear();
-    const endpoint = resolveEndpoint(this.getAttribute('endpoint'));
-    if (endpoint === null) {
+    const place = this.#place;
+    if (!place) {
       const reason = { code: 'misconfigured', detail: null } as const;
       queueMicrotask(() => this.#take({ type: 'over', reason }));
       return null;
     }
     return new Call(
-      { endpoint, site: this.getAttribute('site') ?? 'default' },
+      { ...place, hasConsent, host: this },
       {
         take: (input) => this.#take(input),
         onCaption: (caption) => this.#showCaption(caption),
@@ -191,11 +228,18 @@ export class TalkButton extends HTMLElement {
   }
 
   #beat(): void {
+    if (this.#retryAtMs !== null) return this.#countDown(this.#retryAtMs - performance.now());
     if (!('sinceMs' in this.#state) || !this.#call) return;
-    const isMuted = this.#state.isMuted;
+    const { isMuted, sinceMs, endsAtMs } = this.#state;
     const levels = this.#call.levels();
-    this.#view.showLength(performance.now() - this.#state.sinceMs);
+    const nowMs = performance.now();
+    this.#view.showLength(endsAtMs === undefined ? nowMs - sinceMs : endsAtMs - nowMs);
     this.#view.showLevels(isMuted ? { ...levels, visitor: 0 } : levels);
+  }
+
+  #countDown(leftMs: number): void {
+    this.#view.showRetry(Math.max(0, leftMs), this.#texts()[1]);
+    if (leftMs <= 0) this.#setPulse(false);
   }
 
   #texts(): readonly [language: string, texts: Texts] {

@@ -1,11 +1,13 @@
 /**
- * The one HTTP request: ask the edge for the grant to start one call.
+ * The HTTP request for the grant to start one call; a second one where the edge asked for proof.
  *
  * Source: `POST /v1/sessions` of the edge; refusals are RFC 9457 problem documents.
  */
 
+import { parseChallenge, type Challenge } from './challenge.js';
 import { isObject, numberOf, parseObject, textOf, type JsonObject } from './json.js';
-import type { EndCode, EndReason } from './state.js';
+import { refusalCode } from './refusals.js';
+import type { EndReason } from './state.js';
 
 /** What the edge allows: everything the call is built from. */
 export interface Grant {
@@ -20,7 +22,15 @@ export interface Grant {
 
 export type SessionAnswer =
   | { readonly ok: true; readonly grant: Grant }
-  | { readonly ok: false; readonly reason: EndReason };
+  | {
+      readonly ok: false;
+      readonly reason: EndReason;
+      /** To be solved first, where that is the reason. */
+      readonly challenge?: Challenge | null;
+    };
+
+/** Solves a challenge: what to send, or null. */
+export type Solve = (challenge: Challenge) => Promise<string | null>;
 
 /** Longest wait for the edge's answer. */
 export const SESSION_MAX_MS = 10_000;
@@ -28,7 +38,20 @@ export const SESSION_MAX_MS = 10_000;
 /** Ask for a grant. Never throws: whatever goes wrong is a reason to show. */
 export async function openSession(
   endpoint: string,
-  site: string,
+  question: JsonObject,
+  signal: AbortSignal,
+  solve: Solve,
+): Promise<SessionAnswer> {
+  const first = await ask(endpoint, question, signal);
+  if (first.ok || !first.challenge) return first;
+  const challenge = await solve(first.challenge);
+  if (challenge === null) return failure({ code: 'challenge-failed', detail: null });
+  return ask(endpoint, { ...question, challenge }, signal);
+}
+
+async function ask(
+  endpoint: string,
+  question: JsonObject,
   signal: AbortSignal,
 ): Promise<SessionAnswer> {
   const late = new AbortController();
@@ -39,13 +62,13 @@ export async function openSession(
     const response = await fetch(`${endpoint}/v1/sessions`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify({ site }),
+      body: JSON.stringify(question),
       credentials: 'omit',
       cache: 'no-store',
       signal: late.signal,
     });
     const text = await response.text();
-    return response.ok ? readGrant(text) : failure(parseRefusal(response.status, text));
+    return response.ok ? readGrant(text) : readRefusal(response.status, text);
   } catch {
     return failure({ code: 'edge-unreachable', detail: null });
   } finally {
@@ -56,6 +79,15 @@ export async function openSession(
 
 function failure(reason: EndReason): SessionAnswer {
   return { ok: false, reason };
+}
+
+function readRefusal(status: number, text: string): SessionAnswer {
+  const challenge = parseObject(text)?.['challenge'];
+  return {
+    ok: false,
+    reason: parseRefusal(status, text),
+    challenge: isObject(challenge) ? parseChallenge(challenge) : null,
+  };
 }
 
 function readGrant(text: string): SessionAnswer {
@@ -102,21 +134,15 @@ function texts(value: unknown): string[] {
   return listOf(value).filter((item) => typeof item === 'string');
 }
 
-const REFUSALS: ReadonlyMap<string, EndCode> = new Map([
-  ['gateway_unavailable', 'gateway-unavailable'],
-  ['line_unavailable', 'line-unavailable'],
-  ['bot_unavailable', 'bot-unavailable'],
-  ['origin_refused', 'origin-refused'],
-  ['site_unknown', 'site-unknown'],
-]);
-
 /** Return what a refusal means; the edge's own sentence is kept for the visitor. */
 export function parseRefusal(status: number, text: string): EndReason {
   const problem = parseObject(text);
-  const code = REFUSALS.get(textOf(problem?.['code']) ?? '');
+  const code = refusalCode(textOf(problem?.['code']));
   const detail = textOf(problem?.['detail']);
-  if (code) return { code, detail };
+  const retryAfterS = numberOf(problem?.['retry_after_s']);
+  const retry = retryAfterS === null ? {} : { retryAfterS };
+  if (code) return { code, detail, ...retry };
   // A proxy in front of an edge that is down answers 502 to 504 with a page of its own.
   if (!problem && status >= 500) return { code: 'edge-unreachable', detail: null };
-  return { code: 'refused', detail };
+  return { code: 'refused', detail, ...retry };
 }

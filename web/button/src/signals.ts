@@ -4,7 +4,8 @@
  * Source: the edge's `/v1/signaling`, subprotocol `talkbutton.v1`.
  */
 
-import { parseObject, textOf, type JsonObject } from './json.js';
+import { numberOf, parseObject, textOf, type JsonObject } from './json.js';
+import { refusalCode } from './refusals.js';
 import type { EndCode, EndReason } from './state.js';
 
 export const SUBPROTOCOL = 'talkbutton.v1';
@@ -25,6 +26,7 @@ export type Signal =
   | { readonly type: 'ringing' }
   | { readonly type: 'answer'; readonly sdp: string }
   | { readonly type: 'caption'; readonly caption: Caption }
+  | { readonly type: 'ending-soon'; readonly leftS: number }
   | { readonly type: 'over'; readonly reason: EndReason };
 
 /** What the button says. Keys are the wire's. */
@@ -66,10 +68,14 @@ export function parseSignal(text: string): Signal | null {
     }
     case 'caption':
       return parseCaption(message);
+    case 'ending_soon': {
+      const leftS = numberOf(message['left_s']);
+      return leftS === null || leftS <= 0 ? null : { type: 'ending-soon', leftS };
+    }
     case 'ended':
       return over(CAUSES.get(textOf(message['cause']) ?? '') ?? 'internal', message);
     case 'error':
-      return over(CAUSES.get(textOf(message['code']) ?? '') ?? 'refused', message);
+      return over(refusalCode(textOf(message['code'])) ?? 'refused', message);
     default:
       return null;
   }

@@ -1,6 +1,7 @@
 /**
  * The call button's life, as a pure function.
  *
+ *   idle -> checking -> consent -> asking    (each only where it is needed)
  *   idle -> asking -> connecting -> ringing -> in-call <-> reconnecting
  *                         |____________________^
  *   any of them -- over, for a reason --> ended -- press --> asking
@@ -12,7 +13,7 @@
  */
 
 /** How far the session request has come while the visitor is asked for the microphone. */
-export type SessionProgress = 'opening' | 'open' | 'stale';
+export type SessionProgress = 'opening' | 'proving' | 'open' | 'stale';
 
 /** Why a call could not start, or ended. The words for each are in `texts.ts`. */
 export type EndCode =
@@ -39,6 +40,17 @@ export type EndCode =
   | 'bot-unavailable'
   | 'origin-refused'
   | 'site-unknown'
+  | 'maintenance'
+  | 'outside-hours'
+  | 'consent-missing'
+  | 'challenge-failed'
+  | 'address-calls'
+  | 'address-calls-per-hour'
+  | 'address-sessions'
+  | 'site-calls'
+  | 'site-sessions'
+  | 'budget-spent'
+  | 'limits-unavailable'
   | 'refused'
   | 'internal';
 
@@ -46,25 +58,48 @@ export type EndCode =
 export interface EndReason {
   readonly code: EndCode;
   readonly detail: string | null;
+  /** Seconds after which trying again may help, where the edge said so. */
+  readonly retryAfterS?: number;
+}
+
+/** What the site lets a visitor do now, as far as the page knows. */
+export type SiteGate =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'closed'; readonly reason: EndReason }
+  | { readonly kind: 'consent'; readonly text: string };
+
+/** Parts of a state in which the visitor talks. */
+interface Talk {
+  readonly sinceMs: number;
+  readonly isMuted: boolean;
+  /** When the longest duration is reached, once the edge has said that it is near. */
+  readonly endsAtMs?: number;
 }
 
 export type CallState =
   | { readonly name: 'idle' }
+  | { readonly name: 'checking' }
+  | { readonly name: 'consent'; readonly text: string }
   | { readonly name: 'asking'; readonly session: SessionProgress }
   | { readonly name: 'connecting'; readonly session: SessionProgress; readonly isAnswered: boolean }
   | { readonly name: 'ringing'; readonly isAnswered: boolean }
-  | { readonly name: 'in-call'; readonly sinceMs: number; readonly isMuted: boolean }
-  | { readonly name: 'reconnecting'; readonly sinceMs: number; readonly isMuted: boolean }
+  | ({ readonly name: 'in-call' } & Talk)
+  | ({ readonly name: 'reconnecting' } & Talk)
   | { readonly name: 'ended'; readonly reason: EndReason };
 
 export type StateName = CallState['name'];
 
 export type CallInput =
-  | { readonly type: 'press' }
+  | { readonly type: 'press'; readonly gate?: SiteGate }
+  | { readonly type: 'site-checked'; readonly gate: SiteGate }
+  | { readonly type: 'agree' }
+  | { readonly type: 'decline' }
   | { readonly type: 'dismiss' }
   | { readonly type: 'mute-press' }
   | { readonly type: 'removed' }
   | { readonly type: 'microphone-granted' }
+  | { readonly type: 'session-proving' }
   | { readonly type: 'session-opened' }
   | { readonly type: 'session-expired' }
   | { readonly type: 'ringing' }
@@ -72,6 +107,7 @@ export type CallInput =
   | { readonly type: 'media-connected'; readonly nowMs: number }
   | { readonly type: 'media-disconnected' }
   | { readonly type: 'media-failed' }
+  | { readonly type: 'ending-soon'; readonly nowMs: number; readonly leftS: number }
   | { readonly type: 'signaling-closed' }
   | { readonly type: 'timeout' }
   | { readonly type: 'over'; readonly reason: EndReason };
@@ -79,7 +115,8 @@ export type CallInput =
 export type ByeReason = 'hung_up' | 'closed' | 'failed';
 
 export type CallEffect =
-  | { readonly type: 'ask-for-microphone' }
+  | { readonly type: 'check-site' }
+  | { readonly type: 'ask-for-microphone'; readonly hasConsent: boolean }
   | { readonly type: 'open-session' }
   | { readonly type: 'start-call' }
   | { readonly type: 'set-muted'; readonly isMuted: boolean }
@@ -91,6 +128,8 @@ export type Step = readonly [next: CallState, effects: readonly CallEffect[]];
 
 /** Longest wait for the edge to take the call, and for media to flow once it was answered. */
 export const CONNECT_MAX_MS = 15_000;
+/** Longest wait for the browser's proof; the edge takes it for so long. */
+export const CHECK_MAX_MS = 120_000;
 /** Longest wait for an answer; the edge gives up sooner and says so. */
 export const RING_MAX_MS = 45_000;
 /** Longest break of the media path that a call lives through. */
@@ -100,7 +139,15 @@ export const IDLE: CallState = { name: 'idle' };
 
 /** Return whether a call is being made or held, so that a press ends it. */
 export function isLive(state: CallState): boolean {
-  return state.name !== 'idle' && state.name !== 'ended';
+  switch (state.name) {
+    case 'idle':
+    case 'checking':
+    case 'consent':
+    case 'ended':
+      return false;
+    default:
+      return true;
+  }
 }
 
 /** Return the next state and what to do; inputs that do not apply change nothing. */
@@ -108,6 +155,9 @@ export function step(state: CallState, input: CallInput): Step {
   if (!isLive(state)) return stepAtRest(state, input);
   switch (input.type) {
     case 'dismiss':
+    case 'site-checked':
+    case 'agree':
+    case 'decline':
       return [state, []];
     case 'press':
       return end('hung-up', 'hung_up');
@@ -119,6 +169,8 @@ export function step(state: CallState, input: CallInput): Step {
       return toggleMute(state);
     case 'microphone-granted':
       return takeMicrophone(state);
+    case 'session-proving':
+      return startChecking(state);
     case 'session-opened':
     case 'session-expired':
       return takeSession(state, input.type);
@@ -138,6 +190,10 @@ export function step(state: CallState, input: CallInput): Step {
         : [state, []];
     case 'media-failed':
       return end(isTalking(state) ? 'connection-lost' : 'no-network-path', 'failed');
+    case 'ending-soon':
+      return isTalking(state)
+        ? [{ ...state, endsAtMs: input.nowMs + input.leftS * 1000 }, []]
+        : [state, []];
     case 'signaling-closed':
       return end(isTalking(state) ? 'connection-lost' : 'edge-unreachable', 'failed');
     case 'timeout':
@@ -146,14 +202,39 @@ export function step(state: CallState, input: CallInput): Step {
 }
 
 function stepAtRest(state: CallState, input: CallInput): Step {
-  if (input.type === 'press') return start();
-  return input.type === 'dismiss' && state.name === 'ended' ? [IDLE, []] : [state, []];
+  switch (state.name) {
+    case 'checking':
+      if (input.type === 'site-checked') return enter(input.gate);
+      return input.type === 'press' || input.type === 'removed' ? [IDLE, []] : [state, []];
+    case 'consent':
+      if (input.type === 'agree') return start(true);
+      return input.type === 'decline' || input.type === 'removed' ? [IDLE, []] : [state, []];
+    default:
+      if (input.type === 'press') return pressAtRest(input.gate);
+      return input.type === 'dismiss' && state.name === 'ended' ? [IDLE, []] : [state, []];
+  }
 }
 
-function start(): Step {
+function pressAtRest(gate: SiteGate = { kind: 'open' }): Step {
+  return gate.kind === 'unknown' ? [{ name: 'checking' }, [{ type: 'check-site' }]] : enter(gate);
+}
+
+/** What is unknown even to the edge's answer, the session request decides. */
+function enter(gate: SiteGate): Step {
+  switch (gate.kind) {
+    case 'closed':
+      return [{ name: 'ended', reason: gate.reason }, []];
+    case 'consent':
+      return [{ name: 'consent', text: gate.text }, []];
+    default:
+      return start(false);
+  }
+}
+
+function start(hasConsent: boolean): Step {
   return [
     { name: 'asking', session: 'opening' },
-    [{ type: 'ask-for-microphone' }, { type: 'open-session' }],
+    [{ type: 'ask-for-microphone', hasConsent }, { type: 'open-session' }],
   ];
 }
 
@@ -169,7 +250,7 @@ function arm(afterMs: number): CallEffect {
   return { type: 'arm', afterMs };
 }
 
-function isTalking(state: CallState): boolean {
+function isTalking(state: CallState): state is Extract<CallState, Talk> {
   return state.name === 'in-call' || state.name === 'reconnecting';
 }
 
@@ -179,6 +260,8 @@ function takeMicrophone(state: CallState): Step {
   switch (state.session) {
     case 'opening':
       return [next, [arm(CONNECT_MAX_MS)]];
+    case 'proving':
+      return [next, [arm(CHECK_MAX_MS)]];
     case 'open':
       return [next, [{ type: 'start-call' }, arm(CONNECT_MAX_MS)]];
     case 'stale':
@@ -193,9 +276,24 @@ function takeSession(state: CallState, type: 'session-opened' | 'session-expired
       : [state, []];
   }
   if (state.name === 'asking') return [{ ...state, session: 'open' }, []];
-  return state.name === 'connecting' && state.session === 'opening'
-    ? [{ ...state, session: 'open' }, [{ type: 'start-call' }]]
-    : [state, []];
+  if (state.name !== 'connecting') return [state, []];
+  const next: CallState = { ...state, session: 'open' };
+  switch (state.session) {
+    case 'opening':
+      return [next, [{ type: 'start-call' }]];
+    case 'proving':
+      return [next, [{ type: 'start-call' }, arm(CONNECT_MAX_MS)]];
+    default:
+      return [state, []];
+  }
+}
+
+/** The proof runs beside the question for the microphone; who answered that waits for it. */
+function startChecking(state: CallState): Step {
+  if (state.name !== 'asking' && state.name !== 'connecting') return [state, []];
+  if (state.session !== 'opening') return [state, []];
+  const next: CallState = { ...state, session: 'proving' };
+  return [next, state.name === 'connecting' ? [arm(CHECK_MAX_MS)] : []];
 }
 
 function connectMedia(state: CallState, nowMs: number): Step {
@@ -219,6 +317,7 @@ function toggleMute(state: CallState): Step {
 function timeoutCode(state: CallState): EndCode {
   if (state.name === 'reconnecting') return 'connection-lost';
   if (state.name !== 'connecting' && state.name !== 'ringing') return 'internal';
+  if (state.name === 'connecting' && state.session === 'proving') return 'challenge-failed';
   if (state.isAnswered) return 'no-network-path';
   return state.name === 'ringing' ? 'no-answer' : 'edge-silent';
 }

@@ -64,13 +64,13 @@ button:active { transform: scale(0.98); }
 button:focus-visible, .captions:focus-visible {
   outline: 3px solid var(--_accent); outline-offset: 2px;
 }
-.main { background: var(--_accent); color: var(--_on-accent); width: 100%; }
-.main:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
-:host(:is([state=asking], [state=connecting], [state=ringing])) .main {
+.main, .agree { background: var(--_accent); color: var(--_on-accent); width: 100%; }
+.main:hover, .agree:hover { background: color-mix(in srgb, var(--_accent) 88%, var(--_text)); }
+:host(:is([state=checking], [state=asking], [state=connecting], [state=ringing])) .main, .decline {
   background: none; color: var(--_text); border-color: var(--_line);
 }
-:host(:is([state=asking], [state=connecting], [state=ringing])) .main:hover,
-.mute:hover { background: var(--_sunken); }
+:host(:is([state=checking], [state=asking], [state=connecting], [state=ringing])) .main:hover,
+.mute:hover, .decline:hover { background: var(--_sunken); }
 :host(:is([state=in-call], [state=reconnecting])) .main {
   background: var(--_danger); color: var(--_on-danger);
 }
@@ -96,13 +96,20 @@ button:focus-visible, .captions:focus-visible {
   content: ''; position: absolute; inset: 0; border-radius: 50%;
   border: 2px solid var(--_accent); animation: ring 1.5s ease-out infinite;
 }
-.words { flex: 1; min-width: 0; }
+.column { flex: 1; min-width: 0; align-self: center; }
+.retry { font-size: 0.92em; font-weight: 600; font-variant-numeric: tabular-nums; margin-top: 0.35rem; }
+.consent { display: grid; gap: 0.6rem; outline: none; }
+.consent-text {
+  padding: 0.75rem 0.9rem; border-radius: var(--_control); background: var(--_sunken);
+  max-height: 14rem; overflow-y: auto; overflow-wrap: anywhere; white-space: pre-line;
+}
 .title { font-weight: 650; font-size: 1.05em; line-height: 1.3; overflow-wrap: anywhere; }
 .advice { color: var(--_soft); font-size: 0.92em; margin-top: 0.15rem; overflow-wrap: anywhere; }
 .timer {
   font-variant-numeric: tabular-nums; font-weight: 600; font-size: 0.92em; line-height: 1;
   padding: 0.45em 0.7em; border-radius: 99px; background: var(--_sunken);
 }
+.timer.ending { color: var(--_warning); background: color-mix(in srgb, var(--_warning) 14%, var(--_surface)); }
 .dismiss { min-height: 2rem; width: 2rem; padding: 0; border-radius: 50%; color: var(--_soft); margin: -0.2rem -0.3rem 0 0; }
 .dismiss:hover { background: var(--_sunken); }
 .meter { display: grid; grid-template-columns: minmax(0, 0.85fr) minmax(0, 1.15fr); gap: 0.6rem; }

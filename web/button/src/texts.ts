@@ -32,8 +32,19 @@ export interface Texts {
   readonly bot: string;
   readonly lasted: string;
   readonly muted: string;
+  /** Says yes to what the owner asks consent for, and starts the call. */
+  readonly agree: string;
+  readonly decline: string;
+  /** Under a refusal that will pass. */
+  readonly retryIn: string;
+  readonly retryNow: string;
+  /** Shown when the longest duration is near; the timer then counts down. */
+  readonly endingSoon: string;
+  readonly timeLeft: string;
   /** Shown while the browser holds the sound back. */
   readonly soundBlocked: string;
+  /** Shown while the browser proves that it is one, once the microphone is there. */
+  readonly proving: EndText;
   readonly states: Readonly<Record<Exclude<StateName, 'idle' | 'ended'>, EndText>>;
   readonly ends: Readonly<Record<EndCode, EndText>>;
 }
@@ -54,8 +65,17 @@ export const ENGLISH: Texts = {
   bot: 'Assistant',
   lasted: 'You talked for {time}.',
   muted: 'Your microphone is off.',
+  agree: 'I agree, start the call',
+  decline: 'No, thanks',
+  retryIn: 'Try again in {time}',
+  retryNow: 'You can try again now',
+  endingSoon: 'Our time is almost up. The call ends soon.',
+  timeLeft: 'Time left',
   soundBlocked: 'Your browser holds the sound back. Press anywhere to hear the call.',
+  proving: { title: 'One moment, checking your browser…', advice: 'This happens by itself.' },
   states: {
+    checking: { title: 'One moment…', advice: 'We are looking whether somebody can answer.' },
+    consent: { title: 'Before we start', advice: '' },
     asking: { title: 'May we hear you?', advice: 'Allow the microphone where your browser asks.' },
     connecting: { title: 'Connecting…', advice: 'This takes a second or two.' },
     ringing: { title: 'Ringing…', advice: 'The assistant is about to answer.' },
@@ -151,6 +171,50 @@ export const ENGLISH: Texts = {
       title: 'The button is not set up',
       advice: 'For the owner of the page: the site attribute names no site in the settings.',
     },
+    maintenance: {
+      title: 'Calls are paused',
+      advice: 'We are working on it. Please try again later.',
+    },
+    'outside-hours': {
+      title: 'We are closed right now',
+      advice: 'Nobody answers at this time of day. Please try again later.',
+    },
+    'consent-missing': {
+      title: 'We need your consent first',
+      advice: 'Press the button again and read what we ask of you.',
+    },
+    'challenge-failed': {
+      title: 'Your browser could not be checked',
+      advice: 'Please try again. If it happens again, use another browser.',
+    },
+    'address-calls': {
+      title: 'You are in a call already',
+      advice: 'There is a call from your connection. End it first, then try again.',
+    },
+    'address-calls-per-hour': {
+      title: 'That was the last call for now',
+      advice: 'There were many calls from your connection. Please try again later.',
+    },
+    'address-sessions': {
+      title: 'That was a bit fast',
+      advice: 'Please wait a moment, then try again.',
+    },
+    'site-calls': {
+      title: 'All lines are busy',
+      advice: 'Everybody who could answer is in a call. Please try again soon.',
+    },
+    'site-sessions': {
+      title: 'Many people are calling',
+      advice: 'More than we can let in at once. Please try again soon.',
+    },
+    'budget-spent': {
+      title: 'The assistant is done for today',
+      advice: 'Please try again tomorrow.',
+    },
+    'limits-unavailable': {
+      title: 'Calls are not possible just now',
+      advice: 'Please try again in a minute.',
+    },
     refused: { title: 'The call was refused', advice: 'Please try again.' },
     internal: {
       title: 'Something went wrong',
@@ -166,6 +230,23 @@ const ORDINARY: ReadonlySet<EndCode> = new Set([
   'bot-hung-up',
   'duration-limit',
 ]);
+
+/** Ends in which the button's words say more than the edge's sentence, in the page's language. */
+const WORDED: ReadonlySet<EndCode> = new Set([
+  'consent-missing',
+  'challenge-failed',
+  'address-calls',
+  'address-calls-per-hour',
+  'address-sessions',
+  'site-calls',
+  'site-sessions',
+  'limits-unavailable',
+]);
+
+/** Return whether the edge's own sentence is no better than the table's. */
+export function isWorded(code: EndCode): boolean {
+  return WORDED.has(code);
+}
 
 /** Return whether a call that ended so went wrong. */
 export function isFailure(code: EndCode): boolean {

@@ -6,13 +6,16 @@
 import { CaptionLog } from './captions.js';
 import { icon, type IconName } from './icons.js';
 import { SPEAKING_LEVEL, type Levels } from './level.js';
+import { SLOT } from './provider.js';
 import { isLive, type CallState, type EndReason } from './state.js';
-import { formatLength, isFailure, type EndText, type Texts } from './texts.js';
+import { formatLength, isFailure, isWorded, type EndText, type Texts } from './texts.js';
 
 export interface Presses {
   readonly onMain: () => void;
   readonly onMute: () => void;
   readonly onDismiss: () => void;
+  readonly onAgree: () => void;
+  readonly onDecline: () => void;
 }
 
 /** What is shown: the state, and the few things that lie outside it. */
@@ -31,32 +34,42 @@ export class View {
   readonly #badge = box('span', 'badge');
   readonly #title = box('p', 'title', 'title');
   readonly #advice = box('p', 'advice', 'advice');
+  readonly #retry = box('p', 'retry', 'retry');
   readonly #timer = box('span', 'timer', 'timer');
   readonly #dismiss = button('dismiss', 'dismiss');
   readonly #head = box('div', 'head', 'header');
   readonly #meter = box('div', 'meter', 'meter');
   readonly #visitor = new Side('person');
   readonly #bot = new Side('bot');
+  readonly #consent = new Consent();
   readonly #mute = button('mute', 'mute');
   readonly #main = button('main', 'button');
+  readonly #controls = box('div', 'controls', 'controls');
 
   constructor(presses: Presses) {
     this.node = box('section', 'panel', 'panel');
     const words = box('div', 'words', 'status');
     words.setAttribute('role', 'status');
     words.append(this.#title, this.#advice);
+    // A timer's words are not announced as they change.
+    this.#retry.setAttribute('role', 'timer');
+    const column = box('div', 'column');
+    column.append(words, this.#retry);
     this.#timer.setAttribute('role', 'timer');
     this.#badge.setAttribute('aria-hidden', 'true');
     this.#dismiss.append(icon('close'));
-    this.#head.append(this.#badge, words, this.#timer, this.#dismiss);
+    this.#head.append(this.#badge, column, this.#timer, this.#dismiss);
     this.#meter.setAttribute('aria-hidden', 'true');
     this.#meter.append(this.#visitor.node, this.#bot.node);
-    const controls = box('div', 'controls', 'controls');
-    controls.append(this.#mute, this.#main);
-    this.node.append(this.#head, this.#meter, this.captions.node, controls);
+    this.#controls.append(this.#mute, this.#main);
+    const challenge = document.createElement('slot');
+    challenge.name = SLOT;
+    const parts = [this.#head, this.#consent.node, challenge, this.#meter, this.captions.node];
+    this.node.append(...parts, this.#controls);
     // The second click of a double click must not end the call that the first one began.
     this.#main.addEventListener('click', (event) => event.detail > 1 || presses.onMain());
     this.#mute.addEventListener('click', presses.onMute);
+    this.#consent.listen(presses);
     this.#dismiss.addEventListener('click', () => {
       presses.onDismiss();
       this.#main.focus();
@@ -73,7 +86,10 @@ export class View {
     this.#badge.className = `badge ${badgeClass(state)}`;
     setIcon(this.#badge, badgeIcon(state));
     this.#timer.hidden = !isTalking;
-    this.#timer.setAttribute('aria-label', texts.timer);
+    const isEnding = isTalking && state.endsAtMs !== undefined;
+    this.#timer.setAttribute('aria-label', isEnding ? texts.timeLeft : texts.timer);
+    this.#timer.classList.toggle('ending', isEnding);
+    this.#retry.hidden = true;
     this.#dismiss.hidden = state.name !== 'ended';
     this.#dismiss.setAttribute('aria-label', texts.dismiss);
     this.#meter.hidden = !isTalking;
@@ -82,11 +98,19 @@ export class View {
     this.#mute.hidden = !isTalking;
     this.#mute.toggleAttribute('data-on', isMuted);
     setLabel(this.#mute, isMuted ? 'muted' : 'talk', isMuted ? texts.unmute : texts.mute);
-    setLabel(this.#main, isTalking ? 'hangUp' : isLive(state) ? null : 'talk', mainLabel(scene));
+    this.#controls.hidden = state.name === 'consent';
+    if (this.#consent.show(state, texts)) this.#main.focus();
+    setLabel(this.#main, mainIcon(state, isTalking), mainLabel(scene));
   }
 
   showLength(lengthMs: number): void {
     this.#timer.textContent = formatLength(lengthMs);
+  }
+
+  showRetry(leftMs: number, texts: Texts): void {
+    this.#retry.hidden = false;
+    const left = formatLength(Math.ceil(leftMs / 1000) * 1000);
+    setText(this.#retry, leftMs > 0 ? texts.retryIn.replace('{time}', left) : texts.retryNow);
   }
 
   showLevels(levels: Levels): void {
@@ -98,13 +122,51 @@ export class View {
     const words = wordsOf(scene);
     this.#head.hidden = words === null;
     setText(this.#title, words?.title ?? '');
-    const advice = scene.isSoundBlocked
-      ? scene.texts.soundBlocked
-      : isMuted
-        ? scene.texts.muted
-        : (words?.advice ?? '');
+    const advice = hintOf(scene, isMuted) ?? words?.advice ?? '';
     setText(this.#advice, advice);
     this.#advice.hidden = advice === '';
+  }
+}
+
+/** Asks for a yes before the microphone: the owner's words, and two answers. */
+class Consent {
+  readonly node = box('div', 'consent', 'consent');
+  readonly #text = box('p', 'consent-text', 'consent-text');
+  readonly #agree = button('agree', 'agree');
+  readonly #decline = button('decline', 'decline');
+
+  constructor() {
+    this.node.hidden = true;
+    this.node.tabIndex = -1;
+    this.node.setAttribute('role', 'alertdialog');
+    this.node.setAttribute('aria-describedby', (this.#text.id = 'consent-text'));
+    this.node.append(this.#text, this.#agree, this.#decline);
+  }
+
+  listen({ onAgree, onDecline }: Presses): void {
+    // The second click of the double click that opened this is no answer.
+    this.#agree.addEventListener('click', (event) => event.detail > 1 || onAgree());
+    this.#decline.addEventListener('click', (event) => event.detail > 1 || onDecline());
+    this.node.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') onDecline();
+    });
+  }
+
+  /** Return whether it went away with the focus in it. */
+  show(state: CallState, texts: Texts): boolean {
+    const wasShown = !this.node.hidden;
+    const isShown = state.name === 'consent';
+    const root = this.node.getRootNode();
+    const hadFocus = root instanceof ShadowRoot && this.node.contains(root.activeElement);
+    this.node.hidden = !isShown;
+    if (!isShown) return wasShown && hadFocus;
+    this.node.setAttribute('aria-label', texts.states.consent.title);
+    setText(this.#text, state.text);
+    setLabel(this.#agree, 'talk', texts.agree);
+    setLabel(this.#decline, null, texts.decline);
+    // Not on a button: a key that is still held down must not answer.
+    if (!wasShown) this.node.focus();
+    return false;
   }
 }
 
@@ -138,15 +200,29 @@ class Side {
 export function wordsOf({ state, texts, lengthMs }: Scene): EndText | null {
   if (state.name === 'idle') return null;
   if (state.name === 'ended') return endWords(state.reason, texts, lengthMs);
+  if (state.name === 'connecting' && state.session === 'proving') return texts.proving;
   return texts.states[state.name];
 }
 
-/** The edge's own sentence is the better advice: it knows more than the code says. */
+/** Return what matters more than the advice of the state; null where nothing does. */
+function hintOf({ state, texts, isSoundBlocked }: Scene, isMuted: boolean): string | null {
+  if (isSoundBlocked) return texts.soundBlocked;
+  if (state.name === 'in-call' && state.endsAtMs !== undefined) return texts.endingSoon;
+  return isMuted ? texts.muted : null;
+}
+
+/** The edge's own sentence is the better advice where it knows more than the code says. */
 function endWords(reason: EndReason, texts: Texts, lengthMs: number | null): EndText {
   const { title, advice } = texts.ends[reason.code];
-  if (isFailure(reason.code)) return { title, advice: reason.detail ?? advice };
+  const detail = isWorded(reason.code) ? null : reason.detail;
+  if (isFailure(reason.code)) return { title, advice: detail ?? advice };
   const lasted = lengthMs === null ? '' : texts.lasted.replace('{time}', formatLength(lengthMs));
   return { title, advice: [advice, lasted].filter((part) => part !== '').join(' ') };
+}
+
+function mainIcon(state: CallState, isTalking: boolean): IconName | null {
+  if (isTalking) return 'hangUp';
+  return isLive(state) || state.name === 'checking' ? null : 'talk';
 }
 
 function mainLabel({ state, texts, label }: Scene): string {
@@ -166,11 +242,12 @@ function mainLabel({ state, texts, label }: Scene): string {
 function badgeClass(state: CallState): string {
   if (state.name === 'ended') return isFailure(state.reason.code) ? 'failure' : '';
   if (state.name === 'ringing') return 'ringing';
-  return state.name === 'connecting' || state.name === 'reconnecting' ? 'waiting' : '';
+  const isWaiting = ['checking', 'connecting', 'reconnecting'].includes(state.name);
+  return isWaiting ? 'waiting' : '';
 }
 
 function badgeIcon(state: CallState): IconName {
-  if (state.name === 'asking') return 'talk';
+  if (state.name === 'asking' || state.name === 'consent') return 'talk';
   if (state.name !== 'ended') return 'bot';
   return isFailure(state.reason.code) ? 'warning' : 'check';
 }

@@ -51,10 +51,31 @@ describe('parseRefusal', () => {
     ['bot_unavailable', 'bot-unavailable'],
     ['origin_refused', 'origin-refused'],
     ['site_unknown', 'site-unknown'],
+    ['maintenance', 'maintenance'],
+    ['outside_hours', 'outside-hours'],
+    ['consent_missing', 'consent-missing'],
+    ['challenge_needed', 'challenge-failed'],
+    ['challenge_failed', 'challenge-failed'],
+    ['address_calls', 'address-calls'],
+    ['address_calls_per_hour', 'address-calls-per-hour'],
+    ['address_sessions', 'address-sessions'],
+    ['site_calls', 'site-calls'],
+    ['site_sessions', 'site-sessions'],
+    ['all_calls', 'site-calls'],
+    ['all_sessions', 'site-sessions'],
+    ['budget_spent', 'budget-spent'],
+    ['limits_unavailable', 'limits-unavailable'],
     ['too_many_calls', 'refused'],
   ])('%s is %s, in the words of the edge', (code, expected) => {
     const text = JSON.stringify({ code, detail: 'Because.' });
     expect(parseRefusal(503, text)).toEqual({ code: expected, detail: 'Because.' });
+  });
+
+  it('keeps how long to wait', () => {
+    const refusal = (retry: unknown) =>
+      parseRefusal(429, JSON.stringify({ code: 'site_calls', retry_after_s: retry }));
+    expect(refusal(42)).toEqual({ code: 'site-calls', detail: null, retryAfterS: 42 });
+    expect(refusal('soon')).toEqual({ code: 'site-calls', detail: null });
   });
 
   it('takes the error page of a proxy for an edge that is down', () => {

@@ -10,6 +10,7 @@ describe('parseSignal', () => {
     expect(parse({ type: 'ready', call_id: 'c' })).toEqual({ type: 'ready' });
     expect(parse({ type: 'ringing' })).toEqual({ type: 'ringing' });
     expect(parse({ type: 'answer', sdp: 'v=0' })).toEqual({ type: 'answer', sdp: 'v=0' });
+    expect(parse({ type: 'ending_soon', left_s: 30 })).toEqual({ type: 'ending-soon', leftS: 30 });
     expect(
       parse({ type: 'caption', speaker: 'bot', utterance_id: 'u1', text: 'Hi', final: true }),
     ).toEqual({
@@ -41,6 +42,7 @@ describe('parseSignal', () => {
     ['grant_expired', 'refused'],
     ['message_invalid', 'refused'],
     ['line_unavailable', 'line-unavailable'],
+    ['budget_spent', 'budget-spent'],
   ])('an error %s is %s', (code, expected) => {
     expect(parse({ type: 'error', code })).toEqual({
       type: 'over',
@@ -57,6 +59,9 @@ describe('parseSignal', () => {
     '{}',
     '{"type":"unheard_of"}',
     '{"type":"answer"}',
+    '{"type":"ending_soon"}',
+    '{"type":"ending_soon","left_s":0}',
+    '{"type":"ending_soon","left_s":"30"}',
     '{"type":"answer","sdp":1}',
     '{"type":"caption","speaker":"cat","utterance_id":"u","text":"x"}',
     '{"type":"caption","speaker":"bot","utterance_id":"","text":"x"}',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import {
+  CHECK_MAX_MS,
   CONNECT_MAX_MS,
   IDLE,
   RECONNECT_MAX_MS,
@@ -10,14 +11,15 @@ import {
   type CallInput,
   type CallState,
   type EndCode,
+  type SiteGate,
 } from '../src/state.js';
 
 const ended = (code: EndCode, detail: string | null = null): CallState => ({
   name: 'ended',
   reason: { code, detail },
 });
-const asking = (session: 'opening' | 'open' | 'stale'): CallState => ({ name: 'asking', session });
-const connecting = (session: 'opening' | 'open', isAnswered = false): CallState => ({
+const asking = (session: 'opening' | 'proving' | 'open' | 'stale'): CallState => ({ name: 'asking', session });
+const connecting = (session: 'opening' | 'proving' | 'open', isAnswered = false): CallState => ({
   name: 'connecting',
   session,
   isAnswered,
@@ -32,7 +34,18 @@ const reconnecting = (isMuted = false): CallState => ({
 
 const PRESS: CallInput = { type: 'press' };
 const OVER: CallInput = { type: 'over', reason: { code: 'bot-hung-up', detail: 'Bye.' } };
-const START: CallEffect[] = [{ type: 'ask-for-microphone' }, { type: 'open-session' }];
+const start = (hasConsent: boolean): CallEffect[] => [
+  { type: 'ask-for-microphone', hasConsent },
+  { type: 'open-session' },
+];
+const START = start(false);
+const CLOSED: SiteGate = {
+  kind: 'closed',
+  reason: { code: 'outside-hours', detail: 'Closed.', retryAfterS: 60 },
+};
+const CONSENT: SiteGate = { kind: 'consent', text: 'We record.' };
+const CHECKING: CallState = { name: 'checking' };
+const ASKED: CallState = { name: 'consent', text: 'We record.' };
 const arm = (afterMs: number): CallEffect => ({ type: 'arm', afterMs });
 const bye = (reason: 'hung_up' | 'closed' | 'failed'): CallEffect => ({
   type: 'hang-up',
@@ -46,7 +59,9 @@ const LIVE: readonly CallState[] = [
   asking('opening'),
   asking('open'),
   asking('stale'),
+  asking('proving'),
   connecting('opening'),
+  connecting('proving'),
   connecting('open'),
   ringing(),
   inCall(),
@@ -60,6 +75,7 @@ const INPUTS: readonly CallInput[] = [
   { type: 'mute-press' },
   { type: 'removed' },
   { type: 'microphone-granted' },
+  { type: 'session-proving' },
   { type: 'session-opened' },
   { type: 'session-expired' },
   { type: 'ringing' },
@@ -68,6 +84,10 @@ const INPUTS: readonly CallInput[] = [
   { type: 'media-failed' },
   { type: 'signaling-closed' },
   { type: 'timeout' },
+  { type: 'ending-soon', nowMs: 7, leftS: 30 },
+  { type: 'site-checked', gate: CLOSED },
+  { type: 'agree' },
+  { type: 'decline' },
 ];
 
 const ROWS: readonly Row[] = [
@@ -75,8 +95,49 @@ const ROWS: readonly Row[] = [
   [ended('mic-denied'), PRESS, asking('opening'), START],
   [ended('hung-up'), { type: 'dismiss' }, IDLE, []],
 
+  [IDLE, { type: 'press', gate: { kind: 'open' } }, asking('opening'), START],
+  [IDLE, { type: 'press', gate: CLOSED }, { name: 'ended', reason: CLOSED.reason }, []],
+  [IDLE, { type: 'press', gate: CONSENT }, ASKED, []],
+  [IDLE, { type: 'press', gate: { kind: 'unknown' } }, CHECKING, [{ type: 'check-site' }]],
+  [CHECKING, { type: 'site-checked', gate: { kind: 'open' } }, asking('opening'), START],
+  [CHECKING, { type: 'site-checked', gate: { kind: 'unknown' } }, asking('opening'), START],
+  [CHECKING, { type: 'site-checked', gate: CONSENT }, ASKED, []],
+  [CHECKING, { type: 'site-checked', gate: CLOSED }, { name: 'ended', reason: CLOSED.reason }, []],
+  [CHECKING, PRESS, IDLE, []],
+  [CHECKING, { type: 'removed' }, IDLE, []],
+  [ASKED, { type: 'agree' }, asking('opening'), start(true)],
+  [ASKED, { type: 'decline' }, IDLE, []],
+  [ASKED, { type: 'removed' }, IDLE, []],
+  [
+    inCall(true),
+    { type: 'ending-soon', nowMs: 1_000, leftS: 30 },
+    { name: 'in-call', sinceMs: 7, isMuted: true, endsAtMs: 31_000 },
+    [],
+  ],
+
   [asking('opening'), { type: 'session-opened' }, asking('open'), []],
   [asking('open'), { type: 'session-expired' }, asking('stale'), []],
+  [asking('opening'), { type: 'session-proving' }, asking('proving'), []],
+  [asking('proving'), { type: 'session-opened' }, asking('open'), []],
+  [
+    asking('proving'),
+    { type: 'microphone-granted' },
+    connecting('proving'),
+    [arm(CHECK_MAX_MS)],
+  ],
+  [
+    connecting('opening'),
+    { type: 'session-proving' },
+    connecting('proving'),
+    [arm(CHECK_MAX_MS)],
+  ],
+  [
+    connecting('proving'),
+    { type: 'session-opened' },
+    connecting('open'),
+    [{ type: 'start-call' }, arm(CONNECT_MAX_MS)],
+  ],
+  [connecting('proving'), { type: 'timeout' }, ended('challenge-failed'), [bye('failed')]],
   [
     asking('opening'),
     { type: 'microphone-granted' },
@@ -150,12 +211,24 @@ describe('step', () => {
     }
   });
 
+  it('asks for the microphone only after a yes', () => {
+    for (const state of [CHECKING, ASKED]) {
+      for (const input of INPUTS) {
+        if (input.type === 'agree') continue;
+        const [, effects] = step(state, input);
+        expect(effects).toEqual([]);
+      }
+    }
+  });
+
   it('returns the same state, and no effect, for every input that does not apply', () => {
     const rows: readonly (readonly [CallState, CallInput])[] = [
       [IDLE, { type: 'dismiss' }],
       [asking('opening'), { type: 'ringing' }],
       [asking('opening'), { type: 'answered' }],
       [asking('opening'), connected],
+      [asking('open'), { type: 'session-proving' }],
+      [connecting('open'), { type: 'session-proving' }],
       [asking('opening'), { type: 'session-expired' }],
       [connecting('open'), { type: 'session-expired' }],
       [connecting('open'), { type: 'session-opened' }],
@@ -167,6 +240,12 @@ describe('step', () => {
       [inCall(), { type: 'answered' }],
       [inCall(), connected],
       [reconnecting(), { type: 'media-disconnected' }],
+      [ringing(), { type: 'ending-soon', nowMs: 7, leftS: 30 }],
+      [asking('opening'), { type: 'site-checked', gate: CLOSED }],
+      [asking('opening'), { type: 'agree' }],
+      [ASKED, PRESS],
+      [ASKED, { type: 'site-checked', gate: CLOSED }],
+      [CHECKING, { type: 'agree' }],
     ];
     for (const [state, input] of rows) {
       const [next, effects] = step(state, input);

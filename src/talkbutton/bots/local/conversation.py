@@ -67,6 +67,7 @@ class Conversation:
         self._ear = ear
         self._mind = mind
         self._greeting = settings.greeting
+        self._ending_soon = settings.ending_soon
         self._mouth = Mouth(line, phrases)
         self._replies = Replies(settings)
         self._turns = Turns(TurnRules.with_end_silence(settings.end_of_turn_silence_ms))
@@ -78,12 +79,16 @@ class Conversation:
         self._answered_text = ""  # what the last reply replied to
         self._open_question = ""  # the same, if that reply was cut before it could be heard
         self._is_leaving = False
+        self._untold_left_s: int | None = None  # the call ends soon, and the caller must be told
 
     async def run(self) -> None:
         """Talk until the call ends or somebody says goodbye."""
         async with asyncio.TaskGroup() as tasks:
             self._reply = tasks.create_task(self._greet(time.monotonic()))
-            feeding = tasks.create_task(self._feed())
+            beside = [
+                tasks.create_task(self._feed()),
+                tasks.create_task(self._await_ending()),
+            ]
             async for perceived in self._ear:
                 events = self._turns.hear(
                     perceived.probability, perceived.pcm, is_bot_audible=self._line.is_speaking
@@ -91,7 +96,11 @@ class Conversation:
                 for event in events:
                     if not self._is_leaving:
                         self._take(event, perceived, tasks)
-            feeding.cancel()
+                if self._untold_left_s is not None and self._is_pause:
+                    self._reply = tasks.create_task(self._warn(self._untold_left_s))
+                    self._untold_left_s = None
+            for task in beside:
+                task.cancel()
             self._cancel_guess()
             self._cancel_reply()
 
@@ -100,6 +109,23 @@ class Conversation:
             assert frame.rate_hz == LINE_RATE_HZ, frame.rate_hz
             self._ear.feed(frame.pcm)
         self._ear.close()
+
+    async def _await_ending(self) -> None:
+        self._untold_left_s = await self._line.ending_soon()
+
+    @property
+    def _is_pause(self) -> bool:
+        """Whether neither side speaks or is about to."""
+        is_replying = self._reply is not None and not self._reply.done()
+        is_bot_quiet = not (is_replying or self._line.is_speaking or self._is_leaving)
+        return is_bot_quiet and self._turns.is_quiet
+
+    async def _warn(self, left_s: int) -> None:
+        def began(utterance_id: str) -> None:
+            self._line.report("bot.warned", utterance_id=utterance_id, left_s=left_s)
+
+        self._answered_text = ""  # if this is cut, no question is open
+        await self._say(self._ending_soon, began)
 
     async def _greet(self, started_s: float) -> None:
         def began(utterance_id: str) -> None:

@@ -53,6 +53,7 @@ class Replies:
             settings.unknown,
             settings.hand_over,
             settings.goodbye,
+            settings.ending_soon,
             *wording.FIXED,
         ]
 

@@ -168,6 +168,11 @@ class Turns:
         self._speech_windows = 0  # of them, those with speech
         self._is_barge_in = False
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the caller is not in the middle of a turn."""
+        return self._state is _State.QUIET and not self._run_windows
+
     def hear(self, probability: float, pcm: bytes, *, is_bot_audible: bool) -> list[TurnEvent]:
         """Take the next window.
 

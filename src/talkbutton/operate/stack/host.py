@@ -32,7 +32,7 @@ USER = "talkbutton"
 """The ordinary user that parts run as, where the supervisor is root."""
 
 FLOORS: Mapping[str, tuple[int, ...]] = {
-    "asterisk": (22,),
+    "asterisk": (22, 8, 2),  # CVE-2026-23738
     "janus": (1, 4),
     "coturn": (4, 17),
 }

@@ -26,6 +26,7 @@ _SYSTEM_CONFIG = (
     "ssl",
 )
 _BRIDGE = "bridge"
+_EDGE = "edge"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}  # noqa: S108
 
 
@@ -57,6 +58,8 @@ def python_sandbox(part: Part, places: Places, identity: Identity, knowledge: Pa
     empty: tuple[Path, ...] = ()
     if part.kind == "speech":
         writable = [places.speech, places.state / "cache"]
+    if part.name == _EDGE and places.edge_tls.exists():
+        readable.append(places.edge_tls)
     if part.name == _BRIDGE:
         readable += [knowledge] if knowledge.exists() else []  # the bot says what is missing
     elif part.kind == "program":

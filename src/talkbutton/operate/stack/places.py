@@ -149,6 +149,21 @@ class Places:
         """Return the file with a Python part's own secrets."""
         return self.part_given(part) / "secrets.toml"
 
+    @property
+    def edge_tls(self) -> Path:
+        """Return the folder with the edge's copy of its certificate; the edge sees it whole."""
+        return self.run / "edge" / "tls"
+
+    @property
+    def edge_certificate(self) -> Path:
+        """Return the edge's copy of its certificate chain."""
+        return self.edge_tls / "certificate.pem"
+
+    @property
+    def edge_key(self) -> Path:
+        """Return the edge's copy of its certificate's key."""
+        return self.edge_tls / "key.pem"
+
     def part_start(self, part: str) -> Path:
         """Return the script that starts a part in its sandbox."""
         return self.run / part / "start.sh"

@@ -11,14 +11,23 @@ from pydantic import BaseModel
 
 from talkbutton.errors import SettingsError, StackError
 from talkbutton.operate.stack import host
+from talkbutton.operate.stack.certificates import EdgeCertificate
 from talkbutton.operate.stack.layout import daemon_sandbox, python_command, python_sandbox
 from talkbutton.operate.stack.parts import PARTS, Part, parts_for
 from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.sandbox import Identity, sandbox_argv
+from talkbutton.operate.stack.turn_secrets import write_turn_secrets
+from talkbutton.rules.render import TURN_DATABASE, TelephonyPart, render_all, start_command
 from talkbutton.rules.render import Places as RenderPlaces
-from talkbutton.rules.render import TelephonyPart, render_all, start_command
 from talkbutton.settings.encode import encode_toml
-from talkbutton.settings.model import BridgeSecrets, EdgeSecrets, KeeperSecrets, Secrets, Settings
+from talkbutton.settings.model import (
+    BridgeSecrets,
+    EdgeSecrets,
+    EdgeSettings,
+    KeeperSecrets,
+    Secrets,
+    Settings,
+)
 
 __all__ = ["prepare", "settings_in_force", "write_secrets"]
 
@@ -54,7 +63,18 @@ def settings_in_force(settings: Settings, folder: Path) -> Settings:
         )
     bot = settings.bot.model_copy(update={"knowledge_dir": str(knowledge)})
     network = settings.network.model_copy(update={"media_address": address})
-    return settings.model_copy(update={"network": network, "bot": bot})
+    return settings.model_copy(
+        update={"network": network, "bot": bot, "edge": _edge_in_force(settings.edge, folder)}
+    )
+
+
+def _edge_in_force(edge: EdgeSettings, folder: Path) -> EdgeSettings:
+    """Return the edge's settings with its certificate where its sandbox has it."""
+    if edge.tls_certificate is None:
+        return edge
+    places = Places(folder.absolute() / "talkbutton.toml")
+    copies = {"tls_certificate": str(places.edge_certificate), "tls_key": str(places.edge_key)}
+    return edge.model_copy(update=copies)
 
 
 def prepare(
@@ -64,6 +84,7 @@ def prepare(
     rootfs: Path,
     identity: Identity,
     *,
+    certificate: EdgeCertificate,
     with_echotest: bool = False,
 ) -> None:
     """Write everything the supervisor and the parts need; what an earlier run left is replaced.
@@ -74,6 +95,7 @@ def prepare(
         places: Folders of this deployment.
         rootfs: Where the telephony programs are.
         identity: Whom the parts run as.
+        certificate: The edge's.
         with_echotest: Load Janus's echo plugin too.
 
     Raises:
@@ -86,7 +108,9 @@ def prepare(
         files = render_all(settings, secrets, rendered, with_echotest=with_echotest)
         for daemon, texts in files.items():
             _write_config(places.config(daemon), texts, identity)
+        _write_turn_secrets(settings, secrets, places, identity)
         _copy_certificate(settings, places, identity)
+        certificate.copy()
         for part in parts_for(settings):
             _write_part(part, settings, secrets, places, identity)
             _write_start(part, settings, places, rootfs, identity)
@@ -160,6 +184,15 @@ def _write_config(folder: Path, texts: Mapping[PurePosixPath, str], identity: Id
     _make_folder(folder, identity)
     for name, text in texts.items():
         _write(folder / name, text, _SECRET_FILE, identity)
+
+
+def _write_turn_secrets(
+    settings: Settings, secrets: Secrets, places: Places, identity: Identity
+) -> None:
+    path = places.config("coturn") / TURN_DATABASE
+    write_turn_secrets(path, settings, secrets)
+    if identity.from_root:
+        os.chown(path, identity.uid, identity.gid)
 
 
 def _copy_certificate(settings: Settings, places: Places, identity: Identity) -> None:

@@ -8,7 +8,9 @@ import asyncio
 import base64
 import json
 import secrets as random
+import ssl
 import struct
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from websockets.exceptions import WebSocketException
 from talkbutton.operate.stack.heartbeats import Heartbeats
 from talkbutton.operate.stack.places import Places
 from talkbutton.rules.render import ARI_USER
+from talkbutton.runtime.aio.janus_link import janus_login
 from talkbutton.settings.model import Secrets, Settings
 
 if TYPE_CHECKING:
@@ -130,7 +133,7 @@ async def _probe_janus(settings: Settings, secrets: Secrets) -> str | None:
     question = {
         "janus": "info",
         "transaction": random.token_hex(6),
-        "apisecret": secrets.janus_api_secret.get_secret_value(),
+        **janus_login(secrets).fields(now_unix=int(time.time())),
     }
     try:
         async with websockets.asyncio.client.connect(
@@ -156,7 +159,8 @@ async def _probe_janus(settings: Settings, secrets: Secrets) -> str | None:
 async def _probe_edge(settings: Settings) -> str | None:
     listen = settings.edge.listen_address
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)
-    status, body = await _http_get(address, settings.edge.port, "/readyz")
+    is_https = settings.edge.tls_certificate is not None
+    status, body = await _http_get(address, settings.edge.port, "/readyz", is_https=is_https)
     if status == _HTTP_OK:
         return None
     try:
@@ -177,9 +181,12 @@ async def _probe_socket(path: Path) -> str | None:
     return None
 
 
-async def _http_get(address: str, port: int, path: str, headers: str = "") -> tuple[int, bytes]:
+async def _http_get(
+    address: str, port: int, path: str, headers: str = "", *, is_https: bool = False
+) -> tuple[int, bytes]:
     host = f"[{address}]" if ":" in address else address
-    reader, writer = await asyncio.open_connection(address, port)
+    context = _any_certificate() if is_https else None
+    reader, writer = await asyncio.open_connection(address, port, ssl=context)
     try:
         request = (
             f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{headers}Connection: close\r\n\r\n"
@@ -193,6 +200,14 @@ async def _http_get(address: str, port: int, path: str, headers: str = "") -> tu
     words = head.split(b" ", 2)
     is_http = head.startswith(b"HTTP/1.") and len(words) > 1 and words[1].isdigit()
     return (int(words[1]) if is_http else 0), body
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """Ask our own edge by its address, whatever name its certificate has."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _udp_exchange(address: str, port: int, request: bytes) -> bytes:

@@ -12,10 +12,12 @@ from typing import IO, Protocol
 
 from talkbutton.errors import ConnectionLost, StackError
 from talkbutton.operate.stack import host
+from talkbutton.operate.stack.certificates import EdgeCertificate
 from talkbutton.operate.stack.diary import PartNews, read_diary
 from talkbutton.operate.stack.follow import LogTail
 from talkbutton.operate.stack.heartbeats import Heartbeats, listening
 from talkbutton.operate.stack.install import install, installed
+from talkbutton.operate.stack.lan import https_on_lan
 from talkbutton.operate.stack.parts import Part, parts_for
 from talkbutton.operate.stack.places import DataPlaces, Places
 from talkbutton.operate.stack.ports import check_ports
@@ -45,12 +47,14 @@ class UpOptions:
         data: Where the telephony programs are kept.
         environ: The environment, which may hold settings.
         with_echotest: Load Janus's echo plugin too.
+        with_https: Serve the local network over https, with a certificate of its own.
     """
 
     settings: Path
     data: DataPlaces
     environ: Mapping[str, str]
     with_echotest: bool = False
+    with_https: bool = False
 
 
 class Show(Protocol):
@@ -92,10 +96,23 @@ async def up(options: UpOptions, show: Show) -> None:
         rootfs = (await install(options.data, show.install_progress)).rootfs
         identity = host.ensure_identity()
         host.check_sandbox()
+        if options.with_https:
+            settings, said = https_on_lan(settings, places.folder)
+            for line in said:
+                show.say(line)
+        certificate = EdgeCertificate(settings.edge, places, identity)
         settings = settings_in_force(settings, places.folder)
         check_ports(settings)
-        prepare(settings, secrets, places, rootfs, identity, with_echotest=options.with_echotest)
-        await _run(settings, secrets, places, show)
+        prepare(
+            settings,
+            secrets,
+            places,
+            rootfs,
+            identity,
+            certificate=certificate,
+            with_echotest=options.with_echotest,
+        )
+        await _run(settings, secrets, places, certificate, show)
 
 
 @contextmanager
@@ -137,7 +154,13 @@ async def _until_nothing_is_left(places: Places, show: Show) -> None:
         await asyncio.sleep(_LOCK_POLL_S)
 
 
-async def _run(settings: Settings, secrets: Secrets, places: Places, show: Show) -> None:
+async def _run(
+    settings: Settings,
+    secrets: Secrets,
+    places: Places,
+    certificate: EdgeCertificate,
+    show: Show,
+) -> None:
     supervisor = Supervisor(places)
     try:
         async with listening(places, f"up-{os.getpid()}") as heartbeats:
@@ -146,7 +169,7 @@ async def _run(settings: Settings, secrets: Secrets, places: Places, show: Show)
             probes = make_probes(settings, secrets, places, heartbeats)
             await _start(parts, probes, supervisor, places, show)
             show.is_open(settings)
-            await _watch(supervisor, places, heartbeats, show)
+            await _watch(supervisor, places, heartbeats, certificate, show)
     finally:
         show.say("stopping")
         await asyncio.shield(supervisor.stop())
@@ -186,7 +209,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _watch(
-    supervisor: Supervisor, places: Places, heartbeats: Heartbeats, show: Show
+    supervisor: Supervisor,
+    places: Places,
+    heartbeats: Heartbeats,
+    certificate: EdgeCertificate,
+    show: Show,
 ) -> None:
     """Say which parts die and come back, until cancelled; start anew what was given up.
 
@@ -198,6 +225,8 @@ async def _watch(
     while True:
         await asyncio.sleep(_WATCH_S)
         supervisor.check_alive()
+        if (said := certificate.look()) is not None:
+            show.say(said)
         for line in diary.read():
             news = read_diary(line)
             if news is None:

@@ -54,6 +54,7 @@ from talkbutton.protocols.ari.steps import (
     Report,
     StartBot,
     StopBot,
+    WarnBot,
 )
 
 __all__ = ["AriCall", "CallState"]
@@ -79,6 +80,7 @@ class AriCall:
         external_host: ``address:port`` where the bridge receives media.
         media_format: Asterisk's name of the format, such as ``ulaw``.
         duration_max_s: The call ends after so many seconds.
+        warning_s: The bot is told so many seconds before that; 0 for never.
         timing: How long it waits for what.
     """
 
@@ -90,6 +92,7 @@ class AriCall:
         external_host: str,
         media_format: str,
         duration_max_s: float,
+        warning_s: int = 0,
         timing: CallTiming | None = None,
     ) -> None:
         self.state = CallState.NEW
@@ -99,6 +102,7 @@ class AriCall:
         self._external_host = external_host
         self._media_format = media_format
         self._duration_max_s = duration_max_s
+        self._warning_s = warning_s
         self._timing = timing or CallTiming()
         self._timers: dict[str, float] = {}
         self._started_at = self._joined_at = 0.0
@@ -125,6 +129,8 @@ class AriCall:
             "setup": now + self._timing.setup_max_s,
             "duration": now + self._duration_max_s,
         }
+        if 0 < self._warning_s < self._duration_max_s:
+            self._timers["warning"] = now + self._duration_max_s - self._warning_s
         return [
             Answer(self._caller_id),
             CreateBridge(self._bridge_id),
@@ -172,6 +178,8 @@ class AriCall:
                 return [Report("media.went_silent", "asterisk", {"wait_ms": self._since_join(now)})]
             case "media_wait":
                 return self._end("media_lost", now)
+            case "warning":
+                return [WarnBot(self._warning_s)]
             case "duration":
                 return self._end("duration_limit", now)
             case "teardown":

@@ -27,12 +27,14 @@ __all__ = [
     "Report",
     "StartBot",
     "StopBot",
+    "WarnBot",
     "cause_of",
 ]
 
 Cause = Literal[
     "visitor_hung_up",
     "bot_hung_up",
+    "operator_hung_up",
     "duration_limit",
     "gateway_unavailable",
     "line_unavailable",
@@ -153,6 +155,13 @@ class StopBot:
 
 
 @dataclass(frozen=True, slots=True)
+class WarnBot:
+    """Tell the bot that the call reaches its longest duration in ``left_s`` seconds."""
+
+    left_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     """Say why the call ends, before anything is hung up."""
 
@@ -183,4 +192,4 @@ class Ended:
     is_clean: bool
 
 
-Effect = Command | PinPeer | StartBot | StopBot | Announce | Report | Ended
+Effect = Command | PinPeer | StartBot | StopBot | WarnBot | Announce | Report | Ended

@@ -2,6 +2,7 @@
 
 from talkbutton.protocols.janus.call_plan import CallPlan, CallTimes
 from talkbutton.protocols.janus.handle import Ask, HandleMachine, Report
+from talkbutton.protocols.janus.login import JanusLogin, mint_token
 from talkbutton.protocols.janus.messages import Message
 from talkbutton.protocols.janus.news import (
     Answered,
@@ -43,6 +44,7 @@ __all__ = [
     "HandleMachine",
     "HungUp",
     "IceConnected",
+    "JanusLogin",
     "JanusSession",
     "LinkSlow",
     "Lost",
@@ -64,5 +66,6 @@ __all__ = [
     "SipMaster",
     "Tell",
     "encode_request",
+    "mint_token",
     "parse_message",
 ]

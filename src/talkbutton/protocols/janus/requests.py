@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from talkbutton.protocols.janus.login import JanusLogin
+
 __all__ = [
     "SIP_PLUGIN",
     "Attach",
@@ -94,12 +96,13 @@ def encode_request(
     request: Request,
     *,
     transaction: str,
-    api_secret: str,
+    login: JanusLogin,
+    now_unix: int,
     session_id: int | None = None,
     handle_id: int | None = None,
 ) -> str:
-    """Return the request as JSON text. Janus checks ``apisecret`` on each one."""
-    addressed: dict[str, Any] = {"transaction": transaction, "apisecret": api_secret}
+    """Return the request as JSON text, with the login that Janus checks on each one."""
+    addressed: dict[str, Any] = {"transaction": transaction, **login.fields(now_unix=now_unix)}
     if session_id is not None:
         addressed["session_id"] = session_id
     if handle_id is not None:

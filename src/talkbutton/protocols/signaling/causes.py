@@ -19,6 +19,7 @@ __all__ = [
 EndCause = Literal[
     "visitor_hung_up",
     "bot_hung_up",
+    "operator_hung_up",
     "duration_limit",
     "gateway_unavailable",
     "line_unavailable",
@@ -33,6 +34,7 @@ ErrorCode = Literal["message_invalid", "offer_invalid", "too_many_messages", "to
 _DETAILS: dict[EndCause, str] = {
     "visitor_hung_up": "You ended the call.",
     "bot_hung_up": "The assistant ended the call.",
+    "operator_hung_up": "The call was ended by the operator.",
     "duration_limit": "The call has reached its longest duration.",
     "gateway_unavailable": "Voice calls are not available right now. Please try again soon.",
     "line_unavailable": "The phone line is not available right now. Please try again soon.",

@@ -20,6 +20,7 @@ __all__ = [
     "GrantAccepted",
     "GrantDenied",
     "Input",
+    "OperatorHungUp",
     "ReaderTooSlow",
     "SocketClosed",
     "VisitorSent",
@@ -40,10 +41,12 @@ class GrantAccepted:
     Attributes:
         call_id: The call's id.
         duration_max_s: The bridge ends the call after so many seconds from its answer.
+        warning_s: The visitor is told so many seconds before that; 0 tells nobody.
     """
 
     call_id: str
     duration_max_s: float
+    warning_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,11 @@ class EndingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorHungUp:
+    """The operator has ended the call from outside."""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketClosed:
     """The visitor's socket is gone, or the edge is closing it.
 
@@ -168,6 +176,7 @@ Input = (
     | CallLost
     | CaptionHeard
     | EndingHeard
+    | OperatorHungUp
     | SocketClosed
     | ReaderTooSlow
 )

@@ -56,7 +56,7 @@ _STATS_TEXT_MAX_CHARACTERS = 200
 _STATS_KEY = re.compile(r"[a-z][a-zA-Z0-9_]{0,47}")
 _STATS_RESERVED = frozenset({"v", "ts", "call_id", "program", "seq", "event", "leg", "name"})
 _INTEGER_MAX = 2**53
-_MID_MAX_CHARACTERS = 32
+_MID = re.compile(r"[A-Za-z0-9._-]{0,32}")
 _REASON = re.compile(r"[a-z][a-z0-9_.-]{0,31}")
 
 
@@ -179,8 +179,8 @@ def _parse_candidate(decoded: dict[str, Any]) -> Candidate:
     sdp_mline_index = decoded.get("sdpMLineIndex")
     if text is not None and not isinstance(text, str):
         raise ProtocolError("a candidate is not text")
-    if sdp_mid is not None and not _is_short_ascii(sdp_mid):
-        raise ProtocolError("a candidate's sdpMid is not a short text")
+    if sdp_mid is not None and not (isinstance(sdp_mid, str) and _MID.fullmatch(sdp_mid)):
+        raise ProtocolError("a candidate's sdpMid is not a short word")
     # Only one media section is ever accepted, see sdp.py.
     if sdp_mline_index is not None and (sdp_mline_index != 0 or isinstance(sdp_mline_index, bool)):
         raise ProtocolError("a candidate's sdpMLineIndex is not 0")
@@ -189,15 +189,6 @@ def _parse_candidate(decoded: dict[str, Any]) -> Candidate:
     if len(text) > CANDIDATE_MAX_BYTES:
         raise ProtocolError(f"a candidate has {len(text)} characters")
     return Candidate(parse_candidate(text), sdp_mid, sdp_mline_index)
-
-
-def _is_short_ascii(text: object) -> bool:
-    return (
-        isinstance(text, str)
-        and len(text) <= _MID_MAX_CHARACTERS
-        and text.isascii()
-        and text.isprintable()
-    )
 
 
 def _parse_stats(decoded: dict[str, Any], size_bytes: int) -> Stats:

@@ -18,6 +18,7 @@ __all__ = [
     "encode_answer",
     "encode_caption",
     "encode_ended",
+    "encode_ending_soon",
     "encode_error",
     "encode_ready",
     "encode_ringing",
@@ -62,6 +63,11 @@ def encode_caption(caption: Mapping[str, Any]) -> Reply | None:
             }
         case _:
             return None
+
+
+def encode_ending_soon(left_s: int) -> Reply:
+    """Return the message that the call will reach its longest duration in ``left_s`` seconds."""
+    return {"type": "ending_soon", "left_s": left_s}
 
 
 def encode_ended(cause: EndCause) -> Reply:

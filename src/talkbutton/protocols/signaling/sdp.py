@@ -1,11 +1,12 @@
-"""The gate that every SDP offer passes before Janus sees it.
+"""The gate before Janus: an SDP offer is read into values, and a new one is written from them.
 
-It lets through what a browser offers for one voice call, and nothing else: text within bounds, one
-media section, audio, over DTLS-SRTP, with ICE credentials and a certificate fingerprint. It does
-not change the text.
+Only what one voice call needs is read: one media section, audio, over DTLS-SRTP, its ICE
+credentials, certificate fingerprint, candidates and the codecs that we carry. Nothing else of the
+visitor's text gets through, so Janus's parser meets no line that was not written here.
 
 Source: RFC 8866 (SDP), RFC 8839 section 5.4 (ice-ufrag, ice-pwd), RFC 8122 section 5
-(fingerprint), RFC 9429 section 5.1.2 (the protocols to expect in an ``m=`` line).
+(fingerprint), RFC 8842 (setup), RFC 9143 (mid, BUNDLE), RFC 9429 section 5.1.2 (the protocols to
+expect in an ``m=`` line).
 """
 
 import re
@@ -13,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from talkbutton.errors import ProtocolError
-from talkbutton.protocols.signaling.candidate import parse_candidate
+from talkbutton.protocols.signaling.candidate import IceCandidate, parse_candidate
 from talkbutton.protocols.signaling.messages import OFFER_MAX_BYTES
+from talkbutton.protocols.signaling.sdp_codecs import AudioFormat, name_codecs, read_formats
 
 __all__ = ["AudioOffer", "codec_of_answer", "parse_offer"]
 
@@ -22,27 +24,47 @@ _LINES_MAX = 500
 _LINE_MAX_BYTES = 1_024
 _CANDIDATES_MAX = 50
 _FORMATS_MAX = 64
+_SOURCES_MAX = 4
+_EXTENSION_ID_MAX = 255
+_SSRC_MAX = 2**32 - 1
+_SESSION_NUMBER_MAX = 2**63 - 1
+
 _LINE = re.compile(r"[a-z]=[\t -~]+")
+_ORIGIN = re.compile(r"o=[!-~]+ (?P<id>[0-9]{1,19}) (?P<version>[0-9]{1,19}) IN IP[46] [!-~]+")
 _MEDIA = re.compile(
     r"audio (?P<port>[0-9]{1,5}) (?:UDP/TLS/)?RTP/SAVPF? (?P<formats>[0-9]{1,3}(?: [0-9]{1,3})*)"
 )
-_ICE_UFRAG = re.compile(r"ice-ufrag:[A-Za-z0-9+/]{4,256}")
-_ICE_PWD = re.compile(r"ice-pwd:[A-Za-z0-9+/]{22,256}")
-_FINGERPRINT = re.compile(
-    r"fingerprint:sha-(?:256|384|512) [0-9A-F]{2}(?::[0-9A-F]{2}){31,63}", re.IGNORECASE
+_EXTENSION = re.compile(r"extmap:(?P<id>[0-9]{1,3}) (?P<uri>[!-~]+)")
+_SOURCE = re.compile(r"ssrc:(?P<ssrc>[0-9]{1,10}) cname:(?P<cname>[A-Za-z0-9+/=@._{}-]{1,255})")
+_DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
+
+_VALUES = {
+    "ice-ufrag": re.compile(r"[A-Za-z0-9+/]{4,256}"),
+    "ice-pwd": re.compile(r"[A-Za-z0-9+/]{22,256}"),
+    "fingerprint": re.compile(
+        r"sha-(?:256 [0-9A-F]{2}(?::[0-9A-F]{2}){31}|384 [0-9A-F]{2}(?::[0-9A-F]{2}){47}"
+        r"|512 [0-9A-F]{2}(?::[0-9A-F]{2}){63})",
+        re.IGNORECASE,
+    ),
+    "setup": re.compile(r"actpass|active|passive"),
+    "mid": re.compile(r"[A-Za-z0-9._-]{1,32}"),
+}
+"""Attributes that an offer must have, once, and the form of their values."""
+
+_EXTENSIONS = frozenset(
+    {"urn:ietf:params:rtp-hdrext:ssrc-audio-level", "urn:ietf:params:rtp-hdrext:sdes:mid"}
 )
-_RTPMAP = re.compile(r"rtpmap:(?P<format>[0-9]{1,3}) (?P<name>[A-Za-z0-9._-]{1,32})/[0-9/]+")
-_STATIC_NAMES = {"0": "PCMU", "8": "PCMA", "9": "G722"}
+"""RTP header extensions that go on: who speaks how loud (RFC 6464), and the section (RFC 9143)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioOffer:
-    """What is worth knowing about an offer that passed.
+    """An offer of one voice call.
 
     Attributes:
-        sdp: The offer, unchanged.
-        codecs: Names of the offered codecs, most wanted first.
-        candidates: How many ICE candidates it already has.
+        sdp: The offer, written anew.
+        codecs: Names of the codecs that were kept, most wanted first.
+        candidates: How many ICE candidates the visitor's text had.
     """
 
     sdp: str
@@ -51,27 +73,33 @@ class AudioOffer:
 
 
 def parse_offer(sdp: str) -> AudioOffer:
-    """Return what ``sdp`` offers.
+    """Return the offer that ``sdp`` makes, in our own words.
 
     Raises:
         ProtocolError: If it is not an offer of one voice call.
     """
     lines = _split(sdp)
-    media_lines = [line[2:] for line in lines if line.startswith("m=")]
+    payload_types = _read_media([line[2:] for line in lines if line.startswith("m=")])
     attributes = [line[2:] for line in lines if line.startswith("a=")]
-    formats = _parse_media(media_lines)
-    for name, pattern in (
-        ("ice-ufrag", _ICE_UFRAG),
-        ("ice-pwd", _ICE_PWD),
-        ("fingerprint", _FINGERPRINT),
-    ):
-        _require(attributes, name, pattern)
-    candidates = [text for text in attributes if text.startswith("candidate:")]
-    if len(candidates) > _CANDIDATES_MAX:
-        raise ProtocolError(f"the offer has {len(candidates)} candidates")
-    for text in candidates:
-        parse_candidate(text)
-    return AudioOffer(sdp, _name_codecs(formats, attributes), len(candidates))
+    values = {name: _read_value(attributes, name) for name in _VALUES}
+    if "rtcp-mux" not in attributes:
+        raise ProtocolError("the offer has no rtcp-mux")
+    formats = read_formats(payload_types, attributes)
+    if not any(one.is_speech for one in formats):
+        raise ProtocolError("the offer has no codec that is carried here")
+    candidates = _read_candidates(attributes)
+    written = [
+        *_write_head(lines[1], values["mid"]),
+        *_write_media(formats),
+        *_write_transport(values, attributes),
+        *_write_sources(attributes),
+        *(f"a={one.text}" for one in candidates if one.is_for_gateway),
+    ]
+    if "end-of-candidates" in attributes:
+        written.append("a=end-of-candidates")
+    return AudioOffer(
+        "".join(f"{line}\r\n" for line in written), name_codecs(formats), len(candidates)
+    )
 
 
 def codec_of_answer(sdp: str) -> str | None:
@@ -81,7 +109,8 @@ def codec_of_answer(sdp: str) -> str | None:
     if media is None:
         return None
     attributes = [line[2:] for line in lines if line.startswith("a=")]
-    return next(iter(_name_codecs(media["formats"].split(" ")[:1], attributes)), None)
+    formats = read_formats(media["formats"].split(" ")[:1], attributes)
+    return next(iter(name_codecs(formats)), None)
 
 
 def _split(sdp: str) -> list[str]:
@@ -98,7 +127,7 @@ def _split(sdp: str) -> list[str]:
     return lines
 
 
-def _parse_media(media_lines: Sequence[str]) -> list[str]:
+def _read_media(media_lines: Sequence[str]) -> list[str]:
     kinds = [line.partition(" ")[0] for line in media_lines]
     if "audio" not in kinds:
         raise ProtocolError("the offer has no audio")
@@ -109,22 +138,69 @@ def _parse_media(media_lines: Sequence[str]) -> list[str]:
         raise ProtocolError("the offer's audio is not over DTLS-SRTP")
     if not 1 <= int(media["port"]) <= 65_535:
         raise ProtocolError("the offer's audio section is rejected or has a wrong port")
-    formats = media["formats"].split(" ")
-    if len(formats) > _FORMATS_MAX:
-        raise ProtocolError(f"the offer has {len(formats)} formats")
-    return formats
+    payload_types = media["formats"].split(" ")
+    if len(payload_types) > _FORMATS_MAX:
+        raise ProtocolError(f"the offer has {len(payload_types)} formats")
+    return payload_types
 
 
-def _require(attributes: Sequence[str], name: str, pattern: re.Pattern[str]) -> None:
-    present = [text for text in attributes if text.startswith(f"{name}:")]
-    if not present or any(pattern.fullmatch(text) is None for text in present):
+def _read_value(attributes: Sequence[str], name: str) -> str:
+    """Return an attribute's one value; at session and at media level it must be the same."""
+    found = {text.removeprefix(f"{name}:") for text in attributes if text.startswith(f"{name}:")}
+    if len(found) != 1 or _VALUES[name].fullmatch(value := found.pop()) is None:
         raise ProtocolError(f"the offer has no valid {name}")
+    return value
 
 
-def _name_codecs(formats: Sequence[str], attributes: Sequence[str]) -> tuple[str, ...]:
-    names = dict(_STATIC_NAMES)
+def _read_candidates(attributes: Sequence[str]) -> list[IceCandidate]:
+    texts = [text for text in attributes if text.startswith("candidate:")]
+    if len(texts) > _CANDIDATES_MAX:
+        raise ProtocolError(f"the offer has {len(texts)} candidates")
+    return [parse_candidate(text) for text in texts]
+
+
+def _write_head(origin_line: str, mid: str) -> list[str]:
+    origin = _ORIGIN.fullmatch(origin_line)
+    if origin is None or max(int(origin["id"]), int(origin["version"])) > _SESSION_NUMBER_MAX:
+        raise ProtocolError("the offer has no valid origin")
+    return [
+        "v=0",
+        f"o=- {int(origin['id'])} {int(origin['version'])} IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        f"a=group:BUNDLE {mid}",
+    ]
+
+
+def _write_media(formats: Sequence[AudioFormat]) -> list[str]:
+    payload_types = " ".join(str(one.payload_type) for one in formats)
+    described = [line for one in formats for line in one.lines()]
+    return [f"m=audio 9 UDP/TLS/RTP/SAVPF {payload_types}", "c=IN IP4 0.0.0.0", *described]
+
+
+def _write_transport(values: dict[str, str], attributes: Sequence[str]) -> list[str]:
+    direction = next((text for text in attributes if text in _DIRECTIONS), "sendrecv")
+    has_trickle = any(
+        text.startswith("ice-options:") and "trickle" in text[12:].split(" ") for text in attributes
+    )
+    lines = [f"a={name}:{value}" for name, value in values.items()]
+    lines += ["a=ice-options:trickle"] if has_trickle else []
+    lines += [f"a={direction}", "a=rtcp-mux"]
+    return lines + (["a=rtcp-rsize"] if "rtcp-rsize" in attributes else [])
+
+
+def _write_sources(attributes: Sequence[str]) -> list[str]:
+    """Return header extensions, and synchronization sources, by which Janus tells streams apart."""
+    extensions: dict[int, str] = {}
+    sources: dict[int, str] = {}
     for text in attributes:
-        found = _RTPMAP.fullmatch(text)
-        if found is not None:
-            names[found["format"]] = found["name"]
-    return tuple(dict.fromkeys(names[key] for key in formats if key in names))
+        if (found := _EXTENSION.fullmatch(text)) and found["uri"] in _EXTENSIONS:
+            extensions.setdefault(int(found["id"]), found["uri"])
+        elif found := _SOURCE.fullmatch(text):
+            sources.setdefault(int(found["ssrc"]), found["cname"])
+    known = [one for one in extensions.items() if 1 <= one[0] <= _EXTENSION_ID_MAX]
+    real = [one for one in sources.items() if 1 <= one[0] <= _SSRC_MAX]
+    return [
+        *(f"a=extmap:{number} {uri}" for number, uri in known),
+        *(f"a=ssrc:{ssrc} cname:{cname}" for ssrc, cname in real[:_SOURCES_MAX]),
+    ]

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 
 from talkbutton.errors import ProtocolError
 from talkbutton.events import Scalar
+from talkbutton.protocols.signaling.call_clock import CallClock, Due
 from talkbutton.protocols.signaling.causes import (
     EndCause,
     ErrorCode,
@@ -50,6 +51,7 @@ from talkbutton.protocols.signaling.inputs import (
     GrantAccepted,
     GrantDenied,
     Input,
+    OperatorHungUp,
     ReaderTooSlow,
     SocketClosed,
     VisitorSent,
@@ -69,6 +71,7 @@ from talkbutton.protocols.signaling.replies import (
     encode_answer,
     encode_caption,
     encode_ended,
+    encode_ending_soon,
     encode_error,
     encode_ready,
     encode_ringing,
@@ -83,7 +86,6 @@ ANSWER_DEADLINE_S = 20.0
 CANDIDATES_MAX = 50
 _ENDING_CAUSE_S = 0.5  # the far end hung up: the bridge's reason may be a moment late
 _ENDING_HANG_UP_S = 3.0  # the bridge said why: the hang-up itself should follow
-_DURATION_GRACE_S = 15.0  # the bridge ends long calls; this is for a bridge that does not
 _CLOSE_NORMAL = 1000
 _CLOSES_OF_OURS = frozenset({1007, 1009, 1012})
 
@@ -116,10 +118,10 @@ class SignalingSession:
         self._reports = Reports()
         self._candidates = 0
         self._untold: list[Candidate] = []  # candidates that came while the call is being placed
-        self._duration_max_s = 0.0
+        self._clock = CallClock()
+        self.used_s = 0.0  # what the call has cost its owner, once it is over
         self._has_call = False  # the gateway has a call, or is about to
         self._is_ringing = False
-        self._answered_at: float | None = None
         self._cause: EndCause = "internal"  # only of use in ENDING
 
     def receive(self, heard: Input, *, now: float) -> list[Effect]:
@@ -133,6 +135,8 @@ class SignalingSession:
                 return self._hear_admission(heard, now)
             case CaptionHeard() | EndingHeard():
                 return self._hear_bridge(heard, now)
+            case OperatorHungUp():
+                return self._end("operator_hung_up", now)
             case SocketClosed(close_code):
                 cause: EndCause = "internal" if close_code in _CLOSES_OF_OURS else "visitor_hung_up"
                 measures = {"visitor_close_code": close_code}
@@ -154,9 +158,24 @@ class SignalingSession:
             case SessionState.PLACED:
                 return self._end("no_answer" if self._is_ringing else "line_unavailable", now)
             case SessionState.ANSWERED:
-                return self._end("duration_limit", now)
+                return self._hear_clock(now)
             case _:
                 return self._end(self._cause, now)
+
+    def _hear_clock(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for due in self._clock.due(now=now):
+            match due:
+                case Due.NO_MEDIA:
+                    return [*effects, *self._end("media_lost", now)]
+                case Due.OVER:
+                    return [*effects, *self._end("duration_limit", now)]
+                case Due.ENDING_SOON:
+                    left_s = round(self._clock.warning_s)
+                    effects.append(Record("visitor.warned", measures={"left_s": left_s}))
+                    effects.append(Send(encode_ending_soon(left_s)))
+        self.deadline = self._clock.deadline
+        return effects
 
     def _hear_visitor(self, message: str | bytes, now: float) -> list[Effect]:
         if not self._budget.take(now=now):
@@ -204,13 +223,15 @@ class SignalingSession:
             "codecs": ",".join(offer.codecs),
             "candidates": offer.candidates,
         }
-        return [Record("offer.received", measures=measures), PlaceCall(sdp)]
+        return [Record("offer.received", measures=measures), PlaceCall(offer.sdp)]
 
     def _hear_candidate(self, message: Candidate, now: float) -> list[Effect]:
         if message.candidate is not None:
             self._candidates += 1
         if self._candidates > CANDIDATES_MAX:
             return self._fail("too_many_messages", "too many candidates", now)
+        if message.candidate is not None and not message.candidate.is_for_gateway:
+            return []
         if self.state is SessionState.PLACING:
             if message.candidate is not None or message not in self._untold:
                 self._untold.append(message)
@@ -225,7 +246,7 @@ class SignalingSession:
         self.state = SessionState.OFFER
         self.deadline = now + OFFER_DEADLINE_S
         self.call_id = heard.call_id
-        self._duration_max_s = heard.duration_max_s
+        self._clock = CallClock(duration_max_s=heard.duration_max_s, warning_s=heard.warning_s)
         return [Record("signaling.opened"), Send(encode_ready(heard.call_id))]
 
     def _hear_bridge(self, heard: CaptionHeard | EndingHeard, now: float) -> list[Effect]:
@@ -251,6 +272,9 @@ class SignalingSession:
                 self._has_call = False
                 return self._end(cause, now, {"why": reason})
             case CallConnected():
+                self._clock.connect()
+                if self.state is SessionState.ANSWERED:
+                    self.deadline = self._clock.deadline
                 return [Record("ice.connected", "janus")]
             case CallSilent(silent_s):
                 return [Record("media.went_silent", "janus", {"silent_s": silent_s})]
@@ -271,8 +295,8 @@ class SignalingSession:
                 return [Record("sip.ringing", "janus"), Send(encode_ringing())]
             case CallAnswered(sdp) if self.state is SessionState.PLACED:
                 self.state = SessionState.ANSWERED
-                self.deadline = now + self._duration_max_s + _DURATION_GRACE_S
-                self._answered_at = now
+                self._clock.answer(now=now)
+                self.deadline = self._clock.deadline
                 answered = Record("sip.answered", "janus", {"codec": codec_of_answer(sdp)})
                 return [answered, Send(encode_answer(sdp))]
             case _:
@@ -286,7 +310,7 @@ class SignalingSession:
             return [hung_up, *self._end(self._cause, now)]
         cause = cause_of_hang_up(
             heard.sip_code,
-            was_answered=self._answered_at is not None,
+            was_answered=self._clock.is_answered,
             is_line_ready=heard.is_line_ready,
         )
         self._await_end(cause, now + _ENDING_CAUSE_S)
@@ -318,11 +342,13 @@ class SignalingSession:
     ) -> list[Effect]:
         self.state = SessionState.CLOSED
         self.deadline = None
+        self.used_s = self._clock.used_s(now=now)
         effects: list[Effect] = [HangUpGateway(cause)] if self._has_call else []
         if self.call_id is not None:
             ended: dict[str, Scalar] = {"cause": cause, **measures}
-            if self._answered_at is not None:
-                ended["duration_ms"] = round((now - self._answered_at) * 1000)
+            duration_s = self._clock.duration_s(now=now)
+            if duration_s is not None:
+                ended["duration_ms"] = round(duration_s * 1000)
             effects += [
                 Record("call.ended", measures=ended),
                 Record("signaling.closed", measures={"close_code": close.code}),

@@ -30,12 +30,16 @@ class Ticket:
         site: The site whose button was pressed.
         duration_max_s: The bridge ends the call after so many seconds.
         expires_unix: Not valid from this Unix second on.
+        warning_s: The visitor is told so many seconds before that end; 0 tells nobody.
+        has_consent: Whether the visitor agreed to what the site's owner asks consent for.
     """
 
     call_id: str
     site: str
     duration_max_s: int
     expires_unix: int
+    warning_s: int = 0
+    has_consent: bool = False
 
 
 def sign_ticket(ticket: Ticket, *, key: str) -> str:
@@ -46,6 +50,8 @@ def sign_ticket(ticket: Ticket, *, key: str) -> str:
         "site": ticket.site,
         "dur": ticket.duration_max_s,
         "exp": ticket.expires_unix,
+        "warn": ticket.warning_s,
+        "consent": ticket.has_consent,
     }
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
@@ -63,11 +69,16 @@ def verify_ticket(text: str, *, key: str, now_unix: float) -> Ticket:
     except jwt.InvalidTokenError as exc:
         raise ProtocolError(f"the call's ticket is not valid: {exc}") from None
     match claims:
-        case {"call": str(call_id), "site": str(site), "dur": int(dur), "exp": int(exp)} if (
-            is_call_id(call_id) and dur > 0
-        ):
+        case {
+            "call": str(call_id),
+            "site": str(site),
+            "dur": int(dur),
+            "exp": int(exp),
+            "warn": int(warning_s),
+            "consent": bool(has_consent),
+        } if is_call_id(call_id) and dur > 0 and warning_s >= 0:
             if now_unix >= exp:
                 raise ProtocolError("the call's ticket has expired")
-            return Ticket(call_id, site, dur, exp)
+            return Ticket(call_id, site, dur, exp, warning_s, has_consent)
         case _:
             raise ProtocolError("the call's ticket lacks a claim")

@@ -1,14 +1,20 @@
 """Decides whether a visitor may start a call, in the order in which the visitor can help it.
 
-First who asks (origin, site), then the parts that the call needs, in the order in which it would
-reach them: the gateway, the phone line, the bot.
+First who asks (origin, site), then what the owner says (maintenance, opening hours, consent), then
+the parts that the call needs, in the order in which it would reach them: the gateway, the phone
+line, the bot.
 """
 
+import math
 from dataclasses import dataclass
 
+from talkbutton.rules.admission.addresses import address_keys, address_prefix
+from talkbutton.rules.admission.claims import Claim
 from talkbutton.rules.admission.grant import Grant
-from talkbutton.rules.admission.origin import address_prefix, is_origin_allowed
+from talkbutton.rules.admission.hours import Closed, describe_opening, opening
+from talkbutton.rules.admission.origin import is_origin_allowed
 from talkbutton.rules.admission.refusal import Refused, refuse
+from talkbutton.rules.admission.session_claims import Asked, session_claims
 from talkbutton.settings.model import Settings, SiteSettings
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "SessionRequest",
     "admit",
     "first_missing_part",
+    "owners_refusal",
 ]
 
 HEARTBEAT_MAX_AGE_S = 4.0
@@ -84,31 +91,35 @@ class SessionRequest:
         site: The site whose button was pressed.
         origin: The page's origin; None if the browser sent none.
         address: The visitor's IP address.
+        has_consent: Whether the visitor agreed to what the owner asks consent for.
     """
 
     call_id: str
     site: str
     origin: str | None
     address: str
+    has_consent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Yes, and with what.
+    """Yes, if there is room, and with what.
 
     Attributes:
         grant: The permission to sign and hand out.
         site: The site's settings.
+        claims: What the ledger must have room for.
     """
 
     grant: Grant
     site: SiteSettings
+    claims: tuple[Claim, ...]
 
 
 def admit(
     request: SessionRequest, state: Liveness, settings: Settings, *, now: float, now_unix: float
 ) -> Admitted | Refused:
-    """Return whether the visitor may start a call now.
+    """Return whether the visitor may start a call now, as soon as the ledger has room for it.
 
     Args:
         request: Who asks for what.
@@ -125,6 +136,12 @@ def admit(
         return refuse("site_unknown", call_id=request.call_id)
     if request.origin is None or not is_origin_allowed(request.origin, site.allowed_origins):
         return refuse("origin_refused", call_id=request.call_id)
+    refused = owners_refusal(site, now_unix=now_unix, call_id=request.call_id)
+    if refused is not None:
+        return refused
+    asks_consent = site.consent.text is not None
+    if asks_consent and not request.has_consent:
+        return refuse("consent_missing", call_id=request.call_id)
     missing = first_missing_part(state, now=now, call_id=request.call_id)
     if missing is not None:
         return missing
@@ -132,11 +149,40 @@ def admit(
         call_id=request.call_id,
         site=request.site,
         origin=request.origin,
-        address_prefix=address_prefix(request.address),
+        address_prefix=address_prefix(
+            request.address,
+            v4_bits=settings.edge.grant_prefix_v4_bits,
+            v6_bits=settings.edge.grant_prefix_v6_bits,
+        ),
         not_before_unix=int(now_unix),
         expires_unix=int(now_unix) + settings.edge.grant_ttl_s,
+        bucket=address_keys(request.address).bucket,
+        grant_id=request.call_id,
+        # Where nothing is asked, a yes says nothing.
+        has_consent=asks_consent and request.has_consent,
     )
-    return Admitted(grant, site)
+    asked = Asked(request.site, site, grant.bucket, now_unix)
+    claims = session_claims(asked, settings.limits, grant_until_unix=grant.expires_unix)
+    return Admitted(grant, site, tuple(claims))
+
+
+def owners_refusal(
+    site: SiteSettings, *, now_unix: float, call_id: str | None = None
+) -> Refused | None:
+    """Return the refusal of a site that takes no calls now because its owner says so."""
+    if site.maintenance is not None:
+        return refuse("maintenance", call_id=call_id, detail=site.maintenance)
+    now_open = opening(site.hours, now_unix=now_unix)
+    if not isinstance(now_open, Closed):
+        return None
+    if now_open.opens_unix is None:
+        return refuse("outside_hours", call_id=call_id)
+    return refuse(
+        "outside_hours",
+        call_id=call_id,
+        detail=describe_opening(site.hours, now_open.opens_unix, now_unix=now_unix),
+        retry_after_s=max(1, math.ceil(now_open.opens_unix - now_unix)),
+    )
 
 
 def first_missing_part(

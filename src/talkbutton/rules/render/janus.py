@@ -44,7 +44,7 @@ def render_janus(
 
     Args:
         settings: The deployment.
-        secrets: All secrets; only Janus's two are used.
+        secrets: All secrets; only Janus's three are used.
         places: Folders, and the media address.
         with_echotest: Load Janus's echo plugin as well, to measure against.
 
@@ -93,6 +93,9 @@ def _general(secrets: Secrets, places: Places) -> dict[str, JcfgValue]:
         "server_name": "talkbutton",
         "hide_dependencies": True,
         "api_secret": secrets.janus_api_secret.get_secret_value(),
+        # Beside the secret: a token that expires and names the one plugin.
+        "token_auth": True,
+        "token_auth_secret": secrets.janus_token_secret.get_secret_value(),
         "admin_secret": secrets.janus_admin_secret.get_secret_value(),
         "session_timeout": 60,
         # An edge that dies takes its calls with it at once.

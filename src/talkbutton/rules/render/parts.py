@@ -26,7 +26,7 @@ def render_all(
         ValueError: If an address in ``places`` is not one.
     """
     return {
-        "coturn": render_coturn(settings, secrets, places),
+        "coturn": render_coturn(settings, places),
         "asterisk": render_asterisk(settings, secrets, places),
         "janus": render_janus(settings, secrets, places, with_echotest=with_echotest),
     }

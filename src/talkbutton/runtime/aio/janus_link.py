@@ -11,12 +11,14 @@ import itertools
 import logging
 import random
 import secrets
+import time
 from collections.abc import Callable
 
 from talkbutton.errors import ConnectionLost, ProtocolError
 from talkbutton.protocols.janus import (
     HandleMachine,
     HungUp,
+    JanusLogin,
     JanusSession,
     Lost,
     News,
@@ -34,8 +36,9 @@ from talkbutton.protocols.janus.session import SessionEffect
 from talkbutton.runtime.aio.backoff import Backoff
 from talkbutton.runtime.aio.tasks import until_lost
 from talkbutton.runtime.aio.websocket import TextSocket, open_websocket
+from talkbutton.settings.secrets import EdgeSecrets, KeeperSecrets, Secrets
 
-__all__ = ["JanusLink"]
+__all__ = ["JanusLink", "janus_login"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +47,19 @@ _MESSAGE_MAX_BYTES = 256 * 1024
 _OUTGOING_MAX_REQUESTS = 2_000
 
 
+def janus_login(secrets: EdgeSecrets | KeeperSecrets | Secrets) -> JanusLogin:
+    """Return what Janus asks for, out of a program's secrets."""
+    return JanusLogin(
+        secrets.janus_api_secret.get_secret_value(), secrets.janus_token_secret.get_secret_value()
+    )
+
+
 class JanusLink:
     """Keeps one session with Janus.
 
     Args:
         url: Of Janus's WebSocket API, such as ``ws://127.0.0.1:8188``.
-        api_secret: Janus's ``api_secret``.
+        login: What Janus asks for.
         new_session: Makes the session's machine; tests shorten its times.
         retry_first_s: Longest first wait before connecting anew.
         retry_max_s: Longest wait.
@@ -58,7 +68,7 @@ class JanusLink:
     def __init__(
         self,
         url: str,
-        api_secret: str,
+        login: JanusLogin,
         *,
         new_session: Callable[[], JanusSession] | None = None,
         retry_first_s: float = 0.3,
@@ -66,7 +76,7 @@ class JanusLink:
     ) -> None:
         self.messages_refused = 0
         self._url = url
-        self._api_secret = api_secret
+        self._login = login
         self._new_session = new_session or _new_session
         self._backoff = Backoff(first_s=retry_first_s, max_s=retry_max_s, random=random.random)
         self._session: JanusSession | None = None
@@ -196,7 +206,8 @@ class JanusLink:
         text = encode_request(
             send.request,
             transaction=send.transaction,
-            api_secret=self._api_secret,
+            login=self._login,
+            now_unix=int(time.time()),
             session_id=send.session_id,
             handle_id=send.handle_id,
         )

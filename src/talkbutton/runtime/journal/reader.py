@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from talkbutton.events import CallEvent
 from talkbutton.runtime.journal.journal import open_engine
@@ -39,7 +39,10 @@ class JournalReader:
         self._path = path
 
     async def calls(self, *, limit: int = 20) -> list[CallSummary]:
-        """Return the latest calls, newest first."""
+        """Return the latest calls, newest first.
+
+        Sessions that were refused and what the operator did have events but are no calls.
+        """
         engine = await open_engine(self._path)
         by_call = (
             select(
@@ -50,6 +53,7 @@ class JournalReader:
                 func.max(events.c.data).filter(events.c.name == "call.ended"),
             )
             .group_by(events.c.call_id)
+            .having(func.max(and_(events.c.leg != "operator", events.c.name != "session.refused")))
             .order_by(func.min(events.c.at_unix).desc())
             .limit(limit)
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.netem import CLEAN, PRESETS, Link, Weather
+from talkbutton.operate.natlab.link import CLEAN, PRESETS, Link, Weather
 
 pytestmark = pytest.mark.core
 
@@ -47,3 +47,18 @@ def test_jitter_overtakes_only_where_allowed() -> None:
     mixed = [number for _, number in fate(Weather(jitter_ms=100, is_in_order=False), 1)]
     assert mixed != sorted(mixed)
     assert len(fate(Weather(duplicate=1.0), 1)) == 4_000
+
+
+def test_a_rate_makes_packets_wait_and_a_full_queue_loses_them() -> None:
+    link: Link[int] = Link(Weather(rate_bytes_per_s=1_000, queue_bytes=300))
+    for number in range(5):
+        link.send(number, now=0.0, size_bytes=100)
+    assert link.next_arrival == pytest.approx(0.1)
+    arrived = link.receive(now=9.0)
+    assert [number for _, number in arrived] == [0, 1, 2]
+    assert [at for at, _ in arrived] == pytest.approx([0.1, 0.2, 0.3])
+    assert link.lost == [3, 4]
+    link.send(5, now=9.0, size_bytes=100)
+    [(at, number)] = link.receive(now=10.0)
+    assert number == 5
+    assert at == pytest.approx(9.1)

@@ -1,7 +1,8 @@
 """A seeded network link without I/O: delays, loses, doubles and reorders what is sent over it.
 
 Loss comes in bursts, by the model of Gilbert and Elliott: the link is good or bad, and changes
-from one to the other at random. The same seed gives the same fate to the same packets.
+from one to the other at random. A link with a rate has a queue before it, and loses what does not
+fit. The same seed gives the same fate to the same packets.
 """
 
 import heapq
@@ -9,6 +10,8 @@ import random
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Generic, TypeVar
+
+__all__ = ["CELLULAR", "CLEAN", "CONGESTED", "PRESETS", "WIFI_LOSSY", "Link", "Weather"]
 
 T = TypeVar("T")
 
@@ -28,6 +31,8 @@ class Weather:
         duplicate: Probability that a packet comes twice.
         reorder: Probability that a packet takes ``reorder_ms`` longer.
         reorder_ms: See ``reorder``.
+        rate_bytes_per_s: What the link carries; None without a bound.
+        queue_bytes: What may wait for the link; more is lost.
     """
 
     latency_ms: float = 0.0
@@ -40,6 +45,8 @@ class Weather:
     duplicate: float = 0.0
     reorder: float = 0.0
     reorder_ms: float = 0.0
+    rate_bytes_per_s: int | None = None
+    queue_bytes: int = 16_000
 
 
 CLEAN = Weather(latency_ms=1.0)
@@ -87,21 +94,31 @@ class Link(Generic[T]):
         self._random = random.Random(self.seed)  # noqa: S311 - repeatable, not secret
         self._is_bad = False
         self._last_arrival = 0.0
+        self._busy_until = 0.0  # the link's sender has work until then
         self._numbers = count()
         self._under_way: list[tuple[float, int, T]] = []
 
-    def send(self, packet: T, *, now: float) -> None:
+    @property
+    def next_arrival(self) -> float | None:
+        """When the next packet arrives; None while none is under way."""
+        return self._under_way[0][0] if self._under_way else None
+
+    def send(self, packet: T, *, now: float, size_bytes: int = 0) -> None:
         """Put a packet on the link at ``now``, seconds."""
         weather = self.weather
+        if not self._has_room(size_bytes, now):
+            self.lost.append(packet)
+            return
         change = weather.to_good if self._is_bad else weather.to_bad
         if self._random.random() < change:
             self._is_bad = not self._is_bad
         if self._random.random() < (weather.loss_bad if self._is_bad else weather.loss_good):
             self.lost.append(packet)
             return
-        self._post(packet, now)
+        leaves_at = self._queue(size_bytes, now)
+        self._post(packet, leaves_at)
         if self._random.random() < weather.duplicate:
-            self._post(packet, now)
+            self._post(packet, leaves_at)
 
     def receive(self, *, now: float) -> list[tuple[float, T]]:
         """Return what has arrived by ``now``, with the times of arrival, in their order."""
@@ -110,6 +127,20 @@ class Link(Generic[T]):
             at, _, packet = heapq.heappop(self._under_way)
             arrived.append((at, packet))
         return arrived
+
+    def _has_room(self, size_bytes: int, now: float) -> bool:
+        rate = self.weather.rate_bytes_per_s
+        if rate is None:
+            return True
+        waiting_bytes = max(0.0, self._busy_until - now) * rate
+        return waiting_bytes + size_bytes <= self.weather.queue_bytes
+
+    def _queue(self, size_bytes: int, now: float) -> float:
+        rate = self.weather.rate_bytes_per_s
+        if rate is None:
+            return now
+        self._busy_until = max(self._busy_until, now) + size_bytes / rate
+        return self._busy_until
 
     def _post(self, packet: T, now: float) -> None:
         weather = self.weather
