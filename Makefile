@@ -35,12 +35,17 @@ test: setup test-programs check ## Prove everything: checks, then all tests with
 	$(BIN)/pytest
 
 .PHONY: check
-check: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Lint, types, floors, the button's checks.
+check: $(STAMPS)/python $(STAMPS)/command $(BUTTON)/dist/talk-button.js ## Lint, types, floors, secrets in files, the button's checks.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/core/repository
 	cd $(BUTTON) && npm run --silent check && npm test --silent
+
+.PHONY: audit
+audit: $(STAMPS)/python ## Ask the vulnerability services about every dependency; needs the internet.
+	@$(BIN)/python requirements/audit.py
 
 .PHONY: bench
 bench: setup test-programs ## Measure; prints the figures.

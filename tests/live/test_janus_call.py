@@ -33,7 +33,7 @@ from talkbutton.settings.model import KeeperSecrets, Secrets, Settings
 
 pytestmark = [pytest.mark.live, pytest.mark.anyio, pytest.mark.usefixtures("janus")]
 
-TICKET = "eyJhbGciOiJIUzI1NiJ9.eyJjYWxsIjoiMSJ9.c2lnbmF0dXJl-_"
+TICKET = "eyJhbGciOiJIUzI1NiJ9.eyJjYWxsIjoiMSJ9.c2lnbmF0dXJl-_"  # pragma: allowlist secret
 SECRETS = Secrets.model_validate(
     {name: f"{name}-of-the-live-tests-0123456789" for name in Secrets.model_fields}
 )

@@ -227,5 +227,8 @@ def _write_start(
     else:
         sandbox = python_sandbox(part, places, identity, Path(settings.bot.knowledge_dir))
         command = python_command(part, places)
-    script = f"#!/bin/sh\nexec {shlex.join(sandbox_argv(sandbox, command))}\n"
+    # A crash must write no memory, which holds secrets, to the disk. One byte, not none: Linux
+    # gives a dump to a collector such as systemd-coredump unless the limit is one (core(5)).
+    argv = ["prlimit", "--core=1:1", *sandbox_argv(sandbox, command)]
+    script = f"#!/bin/sh\nexec {shlex.join(argv)}\n"
     write_file(places.part_start(part.name), script, _SCRIPT, None)

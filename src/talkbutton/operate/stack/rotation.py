@@ -1,7 +1,8 @@
 """Gives a running stack its changed secrets, part by part, without dropping calls where it can.
 
-The edge and the bridge read theirs again on SIGHUP. coturn, Janus, Asterisk and the keeper read
-theirs when they start. Who accepts a new value is given it before who signs with it.
+The edge and the bridge read theirs again on SIGHUP, coturn looks its own up for each visitor.
+Janus, Asterisk and the keeper read theirs when they start. Who accepts a new value is given it
+before who signs with it.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.prepare import write_secrets
 from talkbutton.operate.stack.status import settings_of_the_running
 from talkbutton.operate.stack.supervise import Supervisor
+from talkbutton.operate.stack.turn_secrets import apply_turn_secrets
 from talkbutton.settings.load import load_secrets, secrets_path
 from talkbutton.settings.secrets import PREVIOUS, parts_that_know
 
@@ -28,6 +30,7 @@ __all__ = ["PartNews", "apply_secrets", "parts_to_restart"]
 _READ_AGAIN: Mapping[str, frozenset[str]] = {
     "edge": frozenset({"grant_key", "ticket_key", "challenge_key", "turn_secret"}),
     "bridge": frozenset({"ticket_key"}),
+    "coturn": frozenset({"turn_secret"}),
 }
 """What a part takes anew while it runs."""
 
@@ -78,6 +81,10 @@ async def apply_secrets(
     to_restart = parts_to_restart(changed)
     done: list[PartNews] = []
     for part in _affected(changed):
+        if part == "coturn":
+            apply_turn_secrets(places, settings, secrets)
+            done.append(PartNews(part, "told"))
+            continue
         write_secrets(PART_BY_NAME[part], settings, secrets, places, ensure_identity())
         if part in to_restart:
             await supervisor.restart_part(part)
