@@ -207,6 +207,9 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
     async def sessions(request: Request) -> Response:
         return await _answer_session(edge, request)
 
+    async def cancel(request: Request) -> Response:
+        return Response(status_code=204, headers=_cors(request))
+
     async def signaling(websocket: WebSocket) -> None:
         await _carry_call(edge, websocket)
 
@@ -226,6 +229,7 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
         lifespan=lifespan,
         routes=[
             Route("/v1/sessions", sessions, methods=["POST", "OPTIONS"]),
+            Route("/v1/sessions/cancel", cancel, methods=["POST", "OPTIONS"]),
             WebSocketRoute("/v1/signaling", signaling),
             WebSocketRoute("/bot-socket", bot_socket),
             Route("/bot", bot_page),
@@ -265,10 +269,10 @@ def _bare_page(query: Mapping[str, str]) -> str:
 
 
 async def _answer_session(edge: FakeEdge, request: Request) -> Response:
-    origin = request.headers.get("origin", "")
-    cors = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Headers": "Content-Type"}
+    cors = _cors(request)
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=cors)
+    origin = request.headers.get("origin", "")
     edge.session_requests.append({"origin": origin, **await request.json()})
     if edge.script.holds_session:
         await anyio.to_thread.run_sync(edge._released.wait, 20)
@@ -286,6 +290,11 @@ async def _answer_session(edge: FakeEdge, request: Request) -> Response:
             headers={**cors, "Content-Type": "application/problem+json"},
         )
     return JSONResponse(_grant(edge), 201, headers=cors)
+
+
+def _cors(request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin", "")
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Headers": "Content-Type"}
 
 
 def _grant(edge: FakeEdge) -> dict[str, Any]:

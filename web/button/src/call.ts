@@ -8,7 +8,7 @@
 import { LevelMeter, type Levels } from './level.js';
 import { askForMicrophone } from './microphone.js';
 import { Peer } from './peer.js';
-import { openSession, type Grant } from './session.js';
+import { cancelSession, openSession, type Grant } from './session.js';
 import { Signaling } from './signaling.js';
 import type { Caption, Report, Signal } from './signals.js';
 import type { ByeReason, CallInput, EndCode } from './state.js';
@@ -79,6 +79,7 @@ export class Call {
 
   async openSession(): Promise<void> {
     const { endpoint, site } = this.#place;
+    if (this.#grant) await cancelSession(endpoint, this.#grant);
     const answer = await openSession(endpoint, site, this.#abort.signal);
     if (!answer.ok) return this.#take({ type: 'over', reason: answer.reason });
     this.#grant = answer.grant;
@@ -129,6 +130,7 @@ export class Call {
   hangUp(bye: ByeReason): void {
     this.#isOver = true;
     this.#abort.abort();
+    if (this.#grant && !this.#signaling) void cancelSession(this.#place.endpoint, this.#grant);
     this.disarm();
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#microphone) stopTracks(this.#microphone);

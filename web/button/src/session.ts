@@ -25,7 +25,12 @@ export type SessionAnswer =
 /** Longest wait for the edge's answer. */
 export const SESSION_MAX_MS = 10_000;
 
-/** Ask for a grant. Never throws: whatever goes wrong is a reason to show. */
+/**
+ * Ask for a grant. Never throws: whatever goes wrong is a reason to show.
+ *
+ * A request that nobody wants any more is answered all the same, and the grant given back:
+ * unused, it would keep the visitor from pressing again while it lives.
+ */
 export async function openSession(
   endpoint: string,
   site: string,
@@ -33,8 +38,6 @@ export async function openSession(
 ): Promise<SessionAnswer> {
   const late = new AbortController();
   const clock = setTimeout(() => late.abort(), SESSION_MAX_MS);
-  const stop = (): void => late.abort();
-  signal.addEventListener('abort', stop);
   try {
     const response = await fetch(`${endpoint}/v1/sessions`, {
       method: 'POST',
@@ -45,12 +48,29 @@ export async function openSession(
       signal: late.signal,
     });
     const text = await response.text();
-    return response.ok ? readGrant(text) : failure(parseRefusal(response.status, text));
+    const answer = response.ok ? readGrant(text) : failure(parseRefusal(response.status, text));
+    if (answer.ok && signal.aborted) void cancelSession(endpoint, answer.grant);
+    return answer;
   } catch {
     return failure({ code: 'edge-unreachable', detail: null });
   } finally {
     clearTimeout(clock);
-    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Give back a grant that starts no call, also while the page closes. Never throws. */
+export async function cancelSession(endpoint: string, grant: Grant): Promise<void> {
+  try {
+    await fetch(`${endpoint}/v1/sessions/cancel`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ token: grant.token }),
+      credentials: 'omit',
+      keepalive: true,
+      signal: AbortSignal.timeout(SESSION_MAX_MS),
+    });
+  } catch {
+    // It ends by itself.
   }
 }
 
