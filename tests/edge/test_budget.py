@@ -9,7 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
-from support.edge_rig import OFFER, ORIGIN, SETTINGS, EdgeRig, FakeCall, Visitor, running_edge
+from support.edge_rig import (
+    OFFER,
+    ORIGIN,
+    SETTINGS,
+    UNLIMITED,
+    EdgeRig,
+    FakeCall,
+    Visitor,
+    running_edge,
+)
 from talkbutton.protocols.janus import Answered, IceConnected
 from talkbutton.runtime.journal import JournalReader
 from talkbutton.settings.model import BudgetSettings, SiteSettings
@@ -22,7 +31,10 @@ CALL_US = "Please call us: 555 0100."
 @asynccontextmanager
 async def edge_with(folder: Path, **budget: Any) -> AsyncIterator[EdgeRig]:
     site = SiteSettings(
-        allowed_origins=(ORIGIN,), call_duration_max_s=600, budget=BudgetSettings(**budget)
+        allowed_origins=(ORIGIN,),
+        call_duration_max_s=600,
+        budget=BudgetSettings(**budget),
+        limits=UNLIMITED,
     )
     settings = SETTINGS.model_copy(update={"sites": {"default": site}})
     async with running_edge(folder, settings=settings) as rig:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.edge_rig import ORIGIN, SETTINGS, EdgeRig, running_edge
+from support.edge_rig import ORIGIN, SETTINGS, UNLIMITED, EdgeRig, running_edge
 from talkbutton.bots.interface import CallFacts
 from talkbutton.bridge.line import CallLine
 from talkbutton.protocols.audio import first_speech
@@ -23,7 +23,7 @@ NEVER = HoursSettings(
 
 async def ask_many(folder: Path, site: dict[str, Any], count: int) -> list[str]:
     """Return what becomes of so many session requests at once: codes, ``ok`` for a grant."""
-    made = SiteSettings(allowed_origins=(ORIGIN,), **site)
+    made = SiteSettings(allowed_origins=(ORIGIN,), limits=UNLIMITED, **site)
     settings = SETTINGS.model_copy(update={"sites": {"default": made}})
 
     async def ask(rig: EdgeRig) -> str:

@@ -30,13 +30,32 @@ from talkbutton.settings.model import (
     EdgeSecrets,
     EdgeSettings,
     Settings,
+    SiteLimits,
     SiteSettings,
 )
 
-__all__ = ["OFFER", "ORIGIN", "EdgeRig", "FakeCall", "FakeGateway", "Visitor", "running_edge"]
+__all__ = [
+    "OFFER",
+    "ORIGIN",
+    "UNLIMITED",
+    "EdgeRig",
+    "FakeCall",
+    "FakeGateway",
+    "Visitor",
+    "running_edge",
+]
 
 ORIGIN = "https://shop.example"
 OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
+
+UNLIMITED = SiteLimits(
+    calls_per_address=1_000,
+    calls_per_address_and_hour=1_000,
+    sessions_per_address_and_minute=1_000,
+    calls_max=1_000,
+    sessions_per_minute=1_000,
+)
+"""For tests of other rules, whose visitors all come from one address."""
 
 SETTINGS = Settings(
     version=1,

@@ -182,6 +182,7 @@ def serve_fake_edge(port: int = 0) -> Iterator[FakeEdge]:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
+    listener.listen()  # so that nobody is refused who comes before the server's thread runs
     edge = FakeEdge(listener.getsockname()[1])
     server = uvicorn.Server(
         uvicorn.Config(
