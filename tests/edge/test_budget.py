@@ -12,8 +12,8 @@ import pytest
 from support.edge_rig import (
     OFFER,
     ORIGIN,
+    PLENTY,
     SETTINGS,
-    UNLIMITED,
     EdgeRig,
     FakeCall,
     Visitor,
@@ -34,7 +34,7 @@ async def edge_with(folder: Path, **budget: Any) -> AsyncIterator[EdgeRig]:
         allowed_origins=(ORIGIN,),
         call_duration_max_s=600,
         budget=BudgetSettings(**budget),
-        limits=UNLIMITED,
+        limits=PLENTY,
     )
     settings = SETTINGS.model_copy(update={"sites": {"default": site}})
     async with running_edge(folder, settings=settings) as rig:

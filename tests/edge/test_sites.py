@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.edge_rig import OFFER, ORIGIN, SETTINGS, UNLIMITED, EdgeRig, running_edge
+from support.edge_rig import OFFER, ORIGIN, PLENTY, SETTINGS, EdgeRig, running_edge
 from talkbutton.protocols.ticket import TICKET_HEADER, verify_ticket
 from talkbutton.settings.model import ConsentSettings, HoursSettings, Settings, SiteSettings
 
@@ -28,7 +28,7 @@ SITES: dict[str, dict[str, Any]] = {
 
 def settings(sites: dict[str, dict[str, Any]]) -> Settings:
     made = {
-        name: SiteSettings(allowed_origins=(ORIGIN,), limits=UNLIMITED, **more)
+        name: SiteSettings(allowed_origins=(ORIGIN,), limits=PLENTY, **more)
         for name, more in sites.items()
     }
     return SETTINGS.model_copy(update={"sites": {**SETTINGS.sites, **made}})

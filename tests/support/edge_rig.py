@@ -37,7 +37,9 @@ from talkbutton.settings.model import (
 __all__ = [
     "OFFER",
     "ORIGIN",
-    "UNLIMITED",
+    "PLENTY",
+    "SECRETS",
+    "SETTINGS",
     "EdgeRig",
     "FakeCall",
     "FakeGateway",
@@ -48,14 +50,14 @@ __all__ = [
 ORIGIN = "https://shop.example"
 OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
 
-UNLIMITED = SiteLimits(
-    calls_per_address=1_000,
+PLENTY = SiteLimits(
+    calls_per_address=100,
     calls_per_address_and_hour=1_000,
+    calls_per_v6_site=100,
+    calls_per_v6_site_and_hour=1_000,
     sessions_per_address_and_minute=1_000,
-    calls_max=1_000,
-    sessions_per_minute=1_000,
 )
-"""For tests of other rules, whose visitors all come from one address."""
+"""For tests of something else than limits: all their visitors have one address."""
 
 SETTINGS = Settings(
     version=1,
