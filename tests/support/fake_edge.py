@@ -185,6 +185,7 @@ def serve_fake_edge(port: int = 0) -> Iterator[FakeEdge]:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
+    listener.listen()  # so that nobody is refused who comes before the server's thread runs
     edge = FakeEdge(listener.getsockname()[1])
     server = uvicorn.Server(
         uvicorn.Config(
@@ -204,6 +205,10 @@ def serve_fake_edge(port: int = 0) -> Iterator[FakeEdge]:
         listener.close()
 
 
+async def _cancel(request: Request) -> Response:
+    return Response(status_code=204, headers=_cors(request))
+
+
 def _create_app(edge: FakeEdge) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> Any:
@@ -220,9 +225,6 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
         if edge.script.site is None:
             return JSONResponse({"code": "not_found"}, 404)
         return JSONResponse({"site": "default", **edge.script.site})
-
-    async def cancel(request: Request) -> Response:
-        return Response(status_code=204, headers=_cors(request))
 
     async def signaling(websocket: WebSocket) -> None:
         await _carry_call(edge, websocket)
@@ -244,7 +246,7 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
         routes=[
             Route("/v1/sessions", sessions, methods=["POST", "OPTIONS"]),
             Route("/v1/sites/default", site),
-            Route("/v1/sessions/cancel", cancel, methods=["POST", "OPTIONS"]),
+            Route("/v1/sessions/cancel", _cancel, methods=["POST", "OPTIONS"]),
             WebSocketRoute("/v1/signaling", signaling),
             WebSocketRoute("/bot-socket", bot_socket),
             Route("/bot", bot_page),

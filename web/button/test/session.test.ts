@@ -19,6 +19,8 @@ const BODY = {
 afterEach(() => vi.unstubAllGlobals());
 
 describe('a session', () => {
+  const unsolved = (): Promise<null> => Promise.resolve(null);
+  const unsolved = (): Promise<null> => Promise.resolve(null);
   const asked: [string, unknown][] = [];
 
   function answer(status: number, body: unknown): void {
@@ -31,7 +33,7 @@ describe('a session', () => {
 
   it('is asked for and kept', async () => {
     answer(201, BODY);
-    const opened = await openSession('https://edge', 'default', new AbortController().signal);
+    const opened = await openSession('https://edge', { site: 'default' }, new AbortController().signal, unsolved);
     expect(opened.ok).toBe(true);
     expect(asked).toEqual([['https://edge/v1/sessions', { site: 'default' }]]);
   });
@@ -39,7 +41,7 @@ describe('a session', () => {
   it('is given back when nobody wants it any more', async () => {
     answer(201, BODY);
     const unwanted = new AbortController();
-    const opening = openSession('https://edge', 'default', unwanted.signal);
+    const opening = openSession('https://edge', { site: 'default' }, unwanted.signal, unsolved);
     unwanted.abort();
     await opening;
     expect(asked[1]).toEqual(['https://edge/v1/sessions/cancel', { token: 't' }]);
@@ -49,7 +51,7 @@ describe('a session', () => {
     answer(429, { code: 'address_calls', detail: 'No.' });
     const unwanted = new AbortController();
     unwanted.abort();
-    await openSession('https://edge', 'default', unwanted.signal);
+    await openSession('https://edge', { site: 'default' }, unwanted.signal, unsolved);
     expect(asked).toHaveLength(1);
   });
 
