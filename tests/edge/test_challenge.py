@@ -19,7 +19,7 @@ from talkbutton.edge import challenge_provider
 from talkbutton.edge.challenge import check_provider_secret
 from talkbutton.errors import SettingsError
 from talkbutton.runtime.ledger import MemoryLedger
-from talkbutton.settings.model import ChallengeSettings, Settings, SiteSettings
+from talkbutton.settings.model import ChallengeSettings, Settings, SiteLimits, SiteSettings
 
 pytestmark = [pytest.mark.edge, pytest.mark.anyio]
 
@@ -31,12 +31,18 @@ BROWSER = {
     "Sec-Fetch-Site": "cross-site",
 }
 
+PLENTY = SiteLimits(
+    calls_per_address=100,
+    calls_per_address_and_hour=1_000,
+    sessions_per_address_and_minute=1_000,
+)
+
 
 def challenging(**challenge: Any) -> Settings:
     chosen = ChallengeSettings(**{"cost_min": 1_000, "cost_max": 4_000, **challenge})
     sites = {
-        "default": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen),
-        "other": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen),
+        name: SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY)
+        for name in ("default", "other")
     }
     return SETTINGS.model_copy(update={"sites": sites})
 

@@ -16,11 +16,17 @@ from support.provider import PROVIDER_SECRET, running_provider
 from talkbutton.edge import challenge as edge_challenge
 from talkbutton.rules.admission import challenge as proof
 from talkbutton.runtime.ledger import MemoryLedger
-from talkbutton.settings.model import ChallengeSettings, SiteSettings
+from talkbutton.settings.model import ChallengeSettings, SiteLimits, SiteSettings
 
 pytestmark = [pytest.mark.security, pytest.mark.anyio]
 
 guarded = pytest.mark.parametrize("guarded", [True, False], ids=["guard on", "guard off"])
+
+PLENTY = SiteLimits(
+    calls_per_address=100,
+    calls_per_address_and_hour=1_000,
+    sessions_per_address_and_minute=1_000,
+)
 
 
 @asynccontextmanager
@@ -29,7 +35,7 @@ async def asking_edge(folder: Path, **challenge: Any) -> AsyncIterator[EdgeRig]:
         **{"when": "always", "cost_min": 1_000, "cost_max": 1_000, **challenge}
     )
     sites = {
-        name: SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen)
+        name: SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY)
         for name in ("default", "other")
     }
     settings = SETTINGS.model_copy(update={"sites": sites})

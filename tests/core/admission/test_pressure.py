@@ -33,7 +33,7 @@ def test_decay_does_not_depend_on_how_often_one_looks(
     level: float, one_s: float, other_s: float
 ) -> None:
     twice = decay(decay(level, after_s=one_s), after_s=other_s)
-    assert twice == pytest.approx(decay(level, after_s=one_s + other_s), abs=1e-9)
+    assert twice == pytest.approx(decay(level, after_s=one_s + other_s), rel=1e-9, abs=1e-9)
     assert twice <= level
 
 
