@@ -41,8 +41,8 @@ PLENTY = SiteLimits(
 def challenging(**challenge: Any) -> Settings:
     chosen = ChallengeSettings(**{"cost_min": 1_000, "cost_max": 4_000, **challenge})
     sites = {
-        name: SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY)
-        for name in ("default", "other")
+        "default": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY),
+        "other": SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY),
     }
     return SETTINGS.model_copy(update={"sites": sites})
 

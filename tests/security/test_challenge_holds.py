@@ -13,7 +13,6 @@ from support import edge_rig
 from support.edge_rig import ORIGIN, SECRETS, SETTINGS, EdgeRig, running_edge
 from support.proof import pack_solution, solve
 from support.provider import PROVIDER_SECRET, running_provider
-from talkbutton.edge import challenge as edge_challenge
 from talkbutton.rules.admission import challenge as proof
 from talkbutton.runtime.ledger import MemoryLedger
 from talkbutton.settings.model import ChallengeSettings, SiteLimits, SiteSettings
@@ -115,11 +114,13 @@ async def test_work_done_by_a_farm_elsewhere(
     tmp_path: Path, guarded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The solution is brought from another network than the challenge was asked for from."""
+    if not guarded:
+        monkeypatch.setattr(proof, "_bind", lambda *_: "0" * 16)
     async with asking_edge(tmp_path) as rig:
         solution = solve(await challenge_of(rig))
-        if guarded:
-            monkeypatch.setattr(edge_challenge, "address_prefix", lambda _: "198.51.100.0/24")
-        assert await ask(rig, solution) == (403 if guarded else 201)
+        elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.1.2")
+        async with httpx.AsyncClient(base_url=rig.http.base_url, transport=elsewhere) as rig.http:
+            assert await ask(rig, solution) == (403 if guarded else 201)
 
 
 @guarded
