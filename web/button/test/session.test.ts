@@ -20,7 +20,6 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe('a session', () => {
   const unsolved = (): Promise<null> => Promise.resolve(null);
-  const unsolved = (): Promise<null> => Promise.resolve(null);
   const asked: [string, unknown][] = [];
 
   function answer(status: number, body: unknown): void {
