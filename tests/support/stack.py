@@ -56,6 +56,7 @@ def settings_text(base: int, *, bot: str = "", site: str = "") -> str:
 [edge]
 port = {base}
 public_url = "http://127.0.0.1:{base}"
+sockets_per_address_max = 200
 [sites.default]
 allowed_origins = ["http://127.0.0.1:{base}"]
 {site}
