@@ -50,6 +50,7 @@ bench: setup test-programs ## Measure; prints the figures.
 .PHONY: fuzz
 fuzz: $(STAMPS)/python $(STAMPS)/command ## Feed nonsense to every parser of what strangers send, a minute each.
 	@for target in fuzz/fuzz_*.py; do $(BIN)/python "$$target" 60; done
+	@for target in sdp signaling forwarded; do $(BIN)/python fuzz/guided.py "$$target" 60; done
 
 .PHONY: lock
 lock: $(STAMPS)/python ## Choose dependency versions anew and pin them with hashes.
