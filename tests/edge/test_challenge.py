@@ -18,7 +18,7 @@ from talkbutton.edge import challenge_provider
 from talkbutton.edge.challenge import check_provider_secret
 from talkbutton.errors import SettingsError
 from talkbutton.runtime.ledger import MemoryLedger
-from talkbutton.settings.model import ChallengeSettings, Settings, SiteLimits, SiteSettings
+from talkbutton.settings.model import ChallengeSettings, Settings, SiteSettings
 
 pytestmark = [pytest.mark.edge, pytest.mark.anyio]
 
@@ -29,12 +29,6 @@ BROWSER = {
     "Sec-Fetch-Dest": "empty",
     "Sec-Fetch-Site": "cross-site",
 }
-
-PLENTY = SiteLimits(
-    calls_per_address=100,
-    calls_per_address_and_hour=1_000,
-    sessions_per_address_and_minute=1_000,
-)
 
 
 def challenging(**challenge: Any) -> Settings:
