@@ -27,7 +27,7 @@ from support.browser import Recording, arm_recorder, launch_chromium, take_recor
 from support.listening import bursts
 from support.stack import Stack
 from support.visitor import MICROPHONE_RATE_HZ, Visitor, write_wav
-from talkbutton.protocols.janus import mint_token
+from talkbutton.protocols.janus import JanusLogin
 
 BASE_PORT = 21_000
 TONE_HZ = 900
@@ -84,12 +84,8 @@ def measure_janus(browser: Browser, stack: Stack, tones: Path) -> float:
     visitor = Visitor.arrive(page, stack.url)
     arm_recorder(page)
     address = f"ws://127.0.0.1:{stack.base + 3}"
-    token = mint_token(
-        stack.secret("janus_token_secret"),
-        now_unix=int(time.time()),
-        plugin="janus.plugin.echotest",
-    )
-    login = {"apisecret": stack.secret("janus_api_secret"), "token": token}
+    keys = (stack.secret("janus_api_secret"), stack.secret("janus_token_secret"))
+    login = JanusLogin(*keys).fields(now_unix=int(time.time()), plugin="janus.plugin.echotest")
     page.evaluate(JANUS_ECHO.read_text(), [address, login])
     visitor.play(tones)
     recording = take_recording(page)

@@ -58,6 +58,10 @@ _PIECES = (
 )
 
 
+SEEDS = (_OFFER, _CANDIDATE)
+"""What a coverage-guided run starts from."""
+
+
 def check_one_input(fuzzed: bytes) -> None:
     """Offer the text, and take it for a candidate."""
     text = fuzzed.decode("utf-8", "surrogateescape")

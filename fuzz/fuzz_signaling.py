@@ -20,6 +20,9 @@ _SDP = "\r\n".join(
         "o=- 1 2 IN IP4 127.0.0.1",
         "s=-",
         "m=audio 9 UDP/TLS/RTP/SAVPF 0",
+        "a=setup:actpass",
+        "a=mid:0",
+        "a=rtcp-mux",
         "a=ice-ufrag:abcd",
         "a=ice-pwd:" + "p" * 24,
         "a=fingerprint:sha-256 " + ":".join(["AB"] * 32),
@@ -56,6 +59,10 @@ _NEWS: tuple[Input, ...] = (
     signaling.ReaderTooSlow(),
 )
 _SEPARATOR = b"\x1e"  # neither JSON nor the number of a piece of news
+
+
+SEEDS = (_SEPARATOR.join([_MESSAGES[0], b"\x00", _MESSAGES[1], b"\x02", *_MESSAGES[2:]]),)
+"""What a coverage-guided run starts from."""
 
 
 def check_one_input(fuzzed: bytes) -> None:

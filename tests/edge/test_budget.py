@@ -91,14 +91,14 @@ async def test_a_grant_that_nobody_uses_gives_its_part_back(tmp_path: Path) -> N
             (201, "ok"),
             (429, "budget_spent"),
         ]
-        rig.unix_s += 61
+        rig.unix_s += 66
         assert await ask(rig) == (201, "ok")
 
 
 async def test_a_call_gives_back_what_it_did_not_use(tmp_path: Path) -> None:
     async with edge_with(tmp_path, minutes_per_day=10, calls_per_day=5) as rig:
         async with call(rig, await rig.ask()) as (visitor, gateway_call):
-            rig.unix_s += 61  # the grant is over, the reservation is not
+            rig.unix_s += 66  # the grant is over, the reservation is not
             assert await ask(rig) == (429, "budget_spent")
             gateway_call.tell(Answered("v=0"))
             assert (await visitor.hear())["type"] == "answer"

@@ -9,6 +9,8 @@ from talkbutton.edge.pages import SITE_DIR
 
 pytestmark = [pytest.mark.edge, pytest.mark.anyio]
 
+PROBLEMS = ("400", "401", "403", "404", "408", "413", "422", "429", "503")
+
 
 class Addresses(HTMLParser):
     """Collects what a page loads or links to, and its scripts."""
@@ -90,6 +92,6 @@ async def test_openapi_describes_the_sessions(rig: EdgeRig) -> None:
         "/readyz",
     }
     answers = described["paths"]["/v1/sessions"]["post"]["responses"]
-    assert set(answers) == {"201", "401", "403", "404", "413", "422", "429", "503"}
-    for status in ("401", "403", "404", "413", "422", "429", "503"):
+    assert set(answers) == {"201", *PROBLEMS}
+    for status in PROBLEMS:
         assert list(answers[status]["content"]) == ["application/problem+json"]

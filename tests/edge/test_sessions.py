@@ -195,6 +195,7 @@ async def test_preflight_lets_any_page_ask(rig: EdgeRig) -> None:
 async def test_a_wrong_method_is_a_problem_that_the_page_can_read(rig: EdgeRig) -> None:
     answer = await rig.http.get("/v1/sessions", headers={"Origin": ORIGIN})
     assert problem(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "POST"
     assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 

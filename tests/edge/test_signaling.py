@@ -98,7 +98,7 @@ async def test_the_call_goes_where_the_settings_say(rig: EdgeRig) -> None:
             asked["call_id"],
             "default",
             120,
-            int(rig.unix_s) + 60,
+            rig.unix_s + 60,
             warning_s=30,
             has_consent=False,
         )

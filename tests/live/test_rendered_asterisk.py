@@ -2,7 +2,6 @@
 
 import base64
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-from support.daemons import RunningDaemon, live_secrets, live_settings, running_daemon, wait_until
+from support.daemons import RunningDaemon, live_secrets, live_settings, running_daemon
 from support.sip_client import SipCaller
 from talkbutton.protocols.ticket import Ticket, sign_ticket
 from talkbutton.rules.render.asterisk_modules import MODULES
@@ -99,52 +98,6 @@ def test_listens_on_the_private_address_and_nowhere_else(asterisk: RunningDaemon
     }
 
 
-def test_asks_a_stranger_for_credentials(asterisk: RunningDaemon) -> None:
-    assert asterisk.pid
-    for user in ("talkbutton", "anonymous", "7000", "admin"):
-        with SipCaller(SIP, user=user, password=None) as stranger:
-            assert stranger.ask("INVITE", "7000").status == 401
-
-
-def test_refuses_a_wrong_password(asterisk: RunningDaemon) -> None:
-    assert asterisk.pid
-    with SipCaller(SIP, user="talkbutton", password="wrong") as stranger:
-        assert stranger.ask("INVITE", "7000").status == 401
-
-
-@pytest.mark.parametrize(
-    "extension",
-    [
-        *("0", "00", "011", "0113225551234", "+3225551234", "9", "911", "9911", "112", "1"),
-        *("*8", "*98", "*43", "**7000", "#1", "*0"),
-        *("7", "700", "70000", "7001", "7001%40elsewhere", "7000%20", "07000", "7000*"),
-        *("s", "h", "i", "t", "o", "e", "", "_X.", "talkbutton", "bridge", "7000,1", "7000;x=y"),
-    ],
-)
-def test_answers_404_to_every_other_extension(
-    janus_identity: SipCaller, asterisk: RunningDaemon, extension: str
-) -> None:
-    before = asterisk.output().count("rejected because extension not found")
-    assert janus_identity.ask("INVITE", extension).status == 404
-    wait_until(
-        lambda: asterisk.output().count("rejected because extension not found") == before + 1,
-        what=lambda: f"a line in the log about {extension!r}",
-        within_s=5,
-    )
-
-
-@pytest.mark.parametrize(
-    "method", ["REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER", "INFO", "UPDATE"]
-)
-def test_does_nothing_but_calls(janus_identity: SipCaller, method: str) -> None:
-    headers = {"Event": "presence", "Expires": "60", "Refer_To": "<sip:7000@127.0.0.1>"}
-    with SipCaller(SIP, user="talkbutton", password=None) as caller:
-        plain = caller.ask(method, "7000", **headers)
-    assert plain.status >= 400
-    if plain.status == 401:
-        assert janus_identity.ask(method, "7000", **headers).status >= 400
-
-
 @pytest.mark.parametrize("extension", ["7000", "7100"])
 def test_answers_503_while_no_bridge_is_there(
     janus_identity: SipCaller, asterisk: RunningDaemon, extension: str
@@ -180,20 +133,6 @@ def test_a_forged_ticket_adds_no_argument(
 
 def test_a_call_without_a_ticket_has_an_empty_one(janus_identity: SipCaller) -> None:
     assert _stasis_arguments(janus_identity, "7000", None) == ["", "7000"]
-
-
-def test_asks_ari_clients_for_the_password(asterisk: RunningDaemon) -> None:
-    assert asterisk.pid
-    assert _ari_status("channels", ARI_LOGIN) == 200
-    assert _ari_status("channels", None) == 401
-    assert _ari_status("channels", "bridge:wrong") == 401
-    assert _ari_status("channels", f"talkbutton:{PASSWORD}") == 401
-
-
-def test_ari_can_not_change_the_installation(asterisk: RunningDaemon) -> None:
-    assert asterisk.pid
-    for resource in ("asterisk/modules", "asterisk/info", "asterisk/config/dynamic/res_pjsip"):
-        assert _ari_status(resource, ARI_LOGIN) == 404
 
 
 def test_serves_external_media_in_both_codecs(asterisk: RunningDaemon) -> None:
@@ -265,12 +204,3 @@ def _ari(path: str, method: str) -> Any:
     with urllib.request.urlopen(_request(path, method, ARI_LOGIN), timeout=5) as answer:
         body = answer.read()
     return json.loads(body) if body else None
-
-
-def _ari_status(path: str, login: str | None) -> int:
-    try:
-        with urllib.request.urlopen(_request(path, "GET", login), timeout=5) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code

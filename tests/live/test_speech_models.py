@@ -27,6 +27,8 @@ from talkbutton.bots.local.answering import Answer, Command, Order
 from talkbutton.bots.local.mind import Mind
 from talkbutton.bots.local.speech_client import SpeechClient
 from talkbutton.errors import ConnectionLost
+from talkbutton.protocols.audio.first_speech import FirstSpeech
+from talkbutton.protocols.audio.frame import LINE_FRAME_BYTES
 from talkbutton.settings.model import BotSettings
 
 pytestmark = [
@@ -222,6 +224,39 @@ async def test_tells_speech_from_silence_in_every_recording(workers: Path) -> No
             assert max(found[:12]) < 0.3, recording.name
             assert max(found) > 0.9, recording.name
         vad.forget([recording.name for recording in recordings()])
+
+
+def test_every_caller_is_somebody_without_any_model() -> None:
+    for recording in recordings():
+        first = FirstSpeech()
+        frames = range(0, len(recording.pcm) - LINE_FRAME_BYTES + 1, LINE_FRAME_BYTES)
+        heard = [first.hear(recording.pcm[at : at + LINE_FRAME_BYTES]) for at in frames]
+        assert heard.count(True) == 1, recording.text
+
+
+async def test_silence_and_comfort_noise_ask_nothing_of_the_costly_models(
+    bot: LocalBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def count(self: SpeechClient, *_: object, **__: object) -> None:
+        asked.append(self.part)
+        raise ConnectionLost("nobody should have asked")
+
+    await bot.rehearsed()
+    monkeypatch.setattr(SpeechClient, "transcribe", count)
+    monkeypatch.setattr(SpeechClient, "embed", count)
+    noise = np.random.default_rng(1).standard_normal(16_000 * 3).astype(np.float32) * 0.003
+    async with call(bot) as line:
+        await line.until_reported("bot.greeted")
+        await line.until_quiet()
+        assert asked == []
+        line.speak(bytes(32_000) + telephone(noise, 16_000))  # -50 dBov
+        await line.until_quiet()
+        assert asked == []
+        line.speak(recordings()[0].pcm)  # and the test would see it
+        await line.until_reported("bot.failed")
+    assert asked == ["speech-transcriber"]
 
 
 @pytest.mark.parametrize("name", FACTS)

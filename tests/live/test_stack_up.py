@@ -109,6 +109,7 @@ def test_it_starts_tells_its_state_and_stops_without_a_trace(folder: Path) -> No
             "coturn",
             "asterisk",
             "janus",
+            "turnlog",
             "keeper",
             "bridge",
             "edge",

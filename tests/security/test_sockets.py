@@ -138,6 +138,53 @@ async def test_a_request_that_is_not_finished_ends_its_connection(
         writer.close()
 
 
+ENDLESS = {
+    "headers": (b"GET / HTTP/1.1\r\nHost: x\r\n", b"X-A: " + b"a" * 1_000 + b"\r\n"),
+    "one header": (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", b"a" * 1_000),
+    "address": (b"GET /", b"a" * 1_000),
+    "body": (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n", b"a" * 1_000),
+    "trailers": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+        b"X-A: " + b"a" * 1_000 + b"\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("is_guarded", [True, False])
+@pytest.mark.parametrize(("first", "more"), ENDLESS.values(), ids=ENDLESS)
+async def test_a_request_without_end_fills_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: bytes, more: bytes, *, is_guarded: bool
+) -> None:
+    """4 MB of it are sent; the edge takes 64 kB and what one read brings."""
+    if not is_guarded:
+        monkeypatch.setattr("talkbutton.edge.connection.REQUEST_MAX_BYTES", 1_000_000_000)
+    async with edge(tmp_path) as rig:
+        reader, writer = await connect(rig)
+        taken = 0
+        try:
+            writer.write(first)
+            for _ in range(4_000):
+                writer.write(more)
+                await writer.drain()
+                taken += len(more)
+        except ConnectionError:
+            assert is_guarded
+        assert (taken < 4_000_000) is is_guarded
+        assert await is_dropped(reader, within_s=HOLD_S) is is_guarded
+
+
+async def test_requests_sent_ahead_of_their_answers_are_bounded(tmp_path: Path) -> None:
+    async with edge(tmp_path) as rig:
+        reader, writer = await connect(rig)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 10)
+        heard = b""
+        async with asyncio.timeout(WAIT_MAX_S):
+            while heard.count(b"HTTP/1.1 200") < 10:
+                heard += await reader.read(65_536)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 4_000)
+        assert await is_dropped(reader, within_s=2.0)
+
+
 async def test_dripping_does_not_buy_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("talkbutton.edge.connection.REQUEST_DEADLINE_S", 0.5)
     async with edge(tmp_path) as rig:

@@ -197,6 +197,20 @@ def test_an_ipv6_relay_refuses_every_other_peer(tmp_path: Path) -> None:
             assert refusal(partial(turn.bind_channel, 0x4001, peer, 53)) == 403, peer
 
 
+def test_a_relay_leads_back_to_coturn_itself_where_they_share_an_address(tmp_path: Path) -> None:
+    """Known and not closed here: coturn's rule knows no ports. With an address of its own it is."""
+    with beside(tmp_path, listen_address=media_address()) as (_, client, settings):
+        turn = client()
+        turn.allocate()
+        turn.bind_channel(0x4000, media_address(), settings.turn.port)
+        turn.send(0x4000, b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12))
+        assert turn.receive()[1][:2] == b"\x01\x01"
+    own = settings.model_copy(
+        update={"turn": settings.turn.model_copy(update={"listen_address": "127.0.0.1"})}
+    )
+    assert own.turn_address(media_address()) in FORBIDDEN_IPV4
+
+
 def test_without_the_guard_other_peers_are_reached(tmp_path: Path) -> None:
     """The IPv6 rule alone would still refuse them: coturn sees IPv4 as mapped addresses too."""
     with beside(tmp_path, replaced(CONFIG, (DENIED, ""), (DENIED_IPV6, ""))) as (_, client, _s):

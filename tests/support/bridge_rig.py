@@ -184,7 +184,7 @@ def make_ticket(
 ) -> tuple[str, str]:
     """Return a new call id and the ticket that lets it in."""
     call_id = make_call_id(now_unix_ms=0, random_bytes=next(_numbers).to_bytes(10, "big"))
-    expires_unix = int(time.time()) + 60
+    expires_unix = time.time() + 60
     ticket = Ticket(call_id, "default", duration_max_s, expires_unix, warning_s, has_consent)
     return call_id, sign_ticket(ticket, key=TICKET_KEY)
 

@@ -56,6 +56,8 @@ OFFER = Path(__file__).with_name("chromium_offer.sdp").read_text()
 PLENTY = SiteLimits(
     calls_per_address=100,
     calls_per_address_and_hour=1_000,
+    calls_per_v6_site=100,
+    calls_per_v6_site_and_hour=1_000,
     sessions_per_address_and_minute=6_000,
 )
 """For tests of something else than limits: all their visitors have one address."""
@@ -253,6 +255,7 @@ async def running_edge(
     settings: Settings = SETTINGS,
     secrets: EdgeSecrets = SECRETS,
     ledger: Ledger | None = None,
+    address: str = "127.0.0.1",
     site_dir: Path | None = None,
     widget: Path | None = None,
     certificate: Certificate | None = None,
@@ -270,7 +273,7 @@ async def running_edge(
     bus, bridge = LocalBus(folder / "bus", "edge"), LocalBus(folder / "bus", "bridge")
     bus.open()
     bridge.open()
-    ledger = ledger or MemoryLedger()
+    ledger = MemoryLedger() if ledger is None else ledger
     await ledger.open()
     gateway = FakeGateway()
     gateway.may_place.set()
@@ -291,12 +294,13 @@ async def running_edge(
     app = create_app(
         context, site_dir=site_dir or folder / "no-site", widget=widget or folder / "no-widget.js"
     )
-    listener = listen("127.0.0.1", 0)
+    listener = listen(address, 0)
     port = int(listener.getsockname()[1])
+    host = f"[{address}]" if ":" in address else address
     try:
         async with (
             httpx.AsyncClient(
-                base_url=f"{'http' if certificate is None else 'https'}://127.0.0.1:{port}",
+                base_url=f"{'http' if certificate is None else 'https'}://{host}:{port}",
                 trust_env=False,
                 verify=False,  # noqa: S501 - the test's own certificate
             ) as http,

@@ -24,10 +24,12 @@ class SipAnswer:
     Attributes:
         status: Status code, such as 404.
         headers: By name in lower case; the last of several.
+        body: What follows them.
     """
 
     status: int
     headers: dict[str, str]
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,24 @@ class SipCaller:
         server: Address and port of the SIP server.
         user: User name in From and in the credentials.
         password: Of the user; None never authenticates.
+        source: Address to send from; None takes the server's own.
+        rtp_port: Port in the SDP; None takes the one that SIP comes from.
     """
 
-    def __init__(self, server: tuple[str, int], *, user: str, password: str | None) -> None:
+    def __init__(
+        self,
+        server: tuple[str, int],
+        *,
+        user: str,
+        password: str | None,
+        source: str | None = None,
+        rtp_port: int | None = None,
+    ) -> None:
         self._server, self._user, self._password = server, user, password
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((server[0], 0))
+        self._socket.bind((source or server[0], 0))
         self._port = self._socket.getsockname()[1]
+        self._rtp_port = rtp_port or self._port
         self._sequence = 0
 
     def __enter__(self) -> Self:
@@ -107,6 +120,44 @@ class SipCaller:
                     self._acknowledge(transaction, answer)
                 return answer
         raise TimeoutError(f"no final answer to {transaction.method} {transaction.uri}")
+
+    def within(
+        self, call: SipTransaction, answer: SipAnswer, method: str, **headers: str
+    ) -> SipAnswer:
+        """Send a request inside the dialog that ``answer`` opened, and return the final answer."""
+        host, port = self._server
+        uri = f"sip:{host}:{port}"
+        more = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+
+        def text(sequence: int, branch: str, lines: list[str]) -> bytes:
+            head = [
+                f"{method} {uri} SIP/2.0",
+                f"Via: SIP/2.0/UDP {host}:{self._port};branch={branch};rport",
+                "Max-Forwards: 70",
+                f"From: <sip:{self._user}@{host}>;tag={call.from_tag}",
+                f"To: {answer.headers['to']}",
+                f"Call-ID: {call.call_id}",
+                f"CSeq: {sequence} {method}",
+                f"Contact: <sip:{self._user}@{host}:{self._port}>",
+                *lines,
+                "Content-Length: 0",
+            ]
+            return "\r\n".join([*head, "", ""]).encode()
+
+        def send(lines: list[str]) -> SipTransaction:
+            branch = f"z9hG4bK{secrets.token_hex(8)}"
+            self._sequence += 1
+            packet = text(self._sequence, branch, lines)
+            self._socket.sendto(packet, self._server)
+            return SipTransaction(
+                method, uri, branch, self._sequence, call.call_id, call.from_tag, packet
+            )
+
+        first = self.final(send(more))
+        if first.status != 401:
+            return first
+        login = self._authorization(method, uri, first.headers["www-authenticate"])
+        return self.final(send([*more, f"Authorization: {login}"]))
 
     def _send(self, method: str, target: str, call_id: str, lines: list[str]) -> SipTransaction:
         self._sequence += 1
@@ -166,7 +217,7 @@ class SipCaller:
             "s=-",
             f"c=IN IP4 {host}",
             "t=0 0",
-            f"m=audio {self._port} RTP/AVP 0",
+            f"m=audio {self._rtp_port} RTP/AVP 0",
             "a=rtpmap:0 PCMU/8000",
             "",
         ]
@@ -179,11 +230,12 @@ def _md5(text: str) -> str:
 
 def _parse(packet: bytes) -> SipAnswer | None:
     """Return the response in a packet; None for a request."""
-    head = packet.decode(errors="replace").split("\r\n\r\n")[0].split("\r\n")
+    text, _, body = packet.decode(errors="replace").partition("\r\n\r\n")
+    head = text.split("\r\n")
     if not head[0].startswith("SIP/2.0 "):
         return None
     headers = {}
     for line in head[1:]:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    return SipAnswer(int(head[0].split()[1]), headers)
+    return SipAnswer(int(head[0].split()[1]), headers, body)

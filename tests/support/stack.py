@@ -67,6 +67,8 @@ public_url = "http://{host}:{base}"
 [sites.default]
 allowed_origins = ["http://{host}:{base}"]
 {site}
+[sites.default.limits]
+sessions_per_address_and_minute = 6000
 [turn]
 port = {base + 1}
 tls_port = {base + 2}

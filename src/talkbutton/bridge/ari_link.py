@@ -94,6 +94,8 @@ class AriLink:
         requests: AriRequests | None = None,
     ) -> None:
         self.is_up = False
+        self.is_taken_over = False
+        """Another program registered the application: calls go to it."""
         self._was_up = False  # and those who ask have been told so
         self._address = address
         self._backoff = backoff
@@ -176,6 +178,7 @@ class AriLink:
         await self.ask(only_events_we_know(self._address.application))
         self._backoff.reset()
         self.is_up = self._was_up = True
+        self.is_taken_over = False
         events.on_up()
 
     async def _read(self, socket: TextSocket, on_event: Callable[[Event], None]) -> None:
@@ -192,11 +195,13 @@ class AriLink:
                     self._arm()
                 case ApplicationReplaced():
                     self.is_up = False
+                    self.is_taken_over = True
                     _log.error(
                         "another program took over the ARI application %s: calls come to it now; "
                         "stop it, then restart this bridge",
                         self._address.application,
                     )
+                    on_event(message)
                 case None:
                     pass
                 case event:

@@ -204,6 +204,7 @@ class _Status:
         status = {
             "ready": is_line_ready and is_bot_ready and self._board.has_room,
             "line_ready": is_line_ready,
+            "line_free": not self._place.link.is_taken_over,
             "bot_ready": is_bot_ready,
             "calls": self._board.calls_count,
         }

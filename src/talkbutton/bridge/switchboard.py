@@ -89,12 +89,18 @@ class Switchboard:
     def on_event(self, event: Event) -> None:
         """Bring an event to its call, or let a new caller in."""
         if isinstance(event, ApplicationReplaced):
+            self._record_takeover()
             return
         call = self._by_channel.get(event.channel_id)
         if call is not None:
             call.take(event)
         elif isinstance(event, StasisStart):
             self._enter(event)
+
+    def _record_takeover(self) -> None:
+        """Record it in every call that goes on, or under an id of its own where there is none."""
+        for call_id in tuple(self._calls) or (self._rules.new_call_id(),):
+            self._place.journal.append(call_id, "application.replaced", "asterisk")
 
     def on_link_down(self) -> None:
         """Tell all calls that Asterisk cannot be asked for a while."""

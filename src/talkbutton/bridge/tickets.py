@@ -24,7 +24,7 @@ class TicketDesk:
     def __init__(self, keys: Sequence[str], *, started_unix: float) -> None:
         self._keys = keys
         self._started_unix = started_unix
-        self._used_until_unix: dict[str, int] = {}
+        self._used_until_unix: dict[str, float] = {}
 
     def change_keys(self, keys: Sequence[str]) -> None:
         """Take tickets signed with these keys from now on; used ones stay used."""

@@ -29,6 +29,7 @@ _log = logging.getLogger("talkbutton.cli")
 PartSecretsFile = Annotated[
     Path, typer.Option("--secrets", help="TOML file with this part's secrets only.")
 ]
+CoturnLog = Annotated[Path, typer.Option("--log", help="coturn's log, which may be rotated.")]
 StateDir = Annotated[Path, typer.Option("--state", help="Folder with bus, journal and caches.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log details too.")]
 Work = Coroutine[Any, Any, None]
@@ -105,6 +106,26 @@ def keeper(
     _run("keeper", work, is_verbose=verbose)
 
 
+def turnlog(
+    log: CoturnLog,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    state: StateDir = _STATE,
+    verbose: Verbose = False,
+) -> None:
+    """Write what coturn does for each call to the journal.
+
+    Example: talkbutton turnlog --log coturn.log --state state
+    """
+
+    def work() -> Work:
+        from talkbutton.turnlog.program import run
+
+        _settings(settings)
+        return run(log, state)
+
+    _run("turnlog", work, is_verbose=verbose)
+
+
 def _speech_command(part: str, runner: str, purpose: str) -> Callable[..., None]:
     """Return the command of one speech worker; they differ in what they run and nothing else."""
 
@@ -128,10 +149,16 @@ def _speech_command(part: str, runner: str, purpose: str) -> Callable[..., None]
 
 def add_part_commands(app: typer.Typer) -> None:
     """Add a command for each Python part."""
-    commands = {"edge": edge, "bridge": bridge, "keeper": keeper} | {
+    programs: dict[str, Callable[..., None]] = {
+        "edge": edge,
+        "bridge": bridge,
+        "keeper": keeper,
+        "turnlog": turnlog,
+    }
+    speech = {
         part: _speech_command(part, runner, purpose) for part, runner, purpose in _SPEECH_PARTS
     }
-    for name, command in commands.items():
+    for name, command in (programs | speech).items():
         app.command(name, rich_help_panel=_PANEL)(command)
 
 

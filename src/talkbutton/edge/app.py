@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 
 from talkbutton.edge import own_session, sessions, sites, socket, status
 from talkbutton.edge.context import EdgeContext
-from talkbutton.edge.gate import Gate
+from talkbutton.edge.gate import Gate, InTurn
 from talkbutton.edge.middleware import AnswerHeaders, BodyLimit, security_headers
 from talkbutton.edge.pages import SITE_DIR, find_widget, install_pages
 from talkbutton.edge.problem import PROBLEM_MEDIA_TYPE, install_problems
@@ -34,7 +34,9 @@ def create_app(
     api = create_api(context)
     install_pages(api, site_dir=site_dir, widget=widget or find_widget())
     settings = context.settings
-    return AnswerHeaders(Gate(BodyLimit(api), settings), security_headers(settings.edge.public_url))
+    return AnswerHeaders(
+        Gate(BodyLimit(InTurn(api)), settings), security_headers(settings.edge.public_url)
+    )
 
 
 class _Api(FastAPI):

@@ -10,44 +10,34 @@ A ledger that cannot be asked lets nobody in, and what could not be given back c
 
 import logging
 import math
-from dataclasses import replace
 from functools import partial
 
 from talkbutton.edge.context import EdgeContext
 from talkbutton.errors import ConnectionLost
-from talkbutton.rules.admission import (
-    Claim,
-    Full,
-    Grant,
-    Refused,
+from talkbutton.rules.admission import Claim, Full, Grant, Refused, refuse
+from talkbutton.rules.admission.budget import (
+    BudgetKey,
     budget_claims,
     budget_used,
-    refuse,
+    read_budget_key,
 )
+from talkbutton.rules.admission.hours import next_midnight_unix
 
-__all__ = ["keep_budget", "reserve_budget", "settle_budget"]
+__all__ = ["budget_refusal", "keep_budget", "settle_budget"]
 
 _log = logging.getLogger("talkbutton.edge")
-
-
-async def reserve_budget(context: EdgeContext, grant: Grant) -> Refused | None:
-    """Reserve the longest call that the grant allows, or return why there is no budget for it."""
-    claims = [replace(claim, until_unix=grant.expires_unix) for claim in _claims(context, grant)]
-    try:
-        return await _take(context, grant, claims)
-    except ConnectionLost:
-        return refuse("limits_unavailable", call_id=grant.call_id)
 
 
 async def keep_budget(context: EdgeContext, grant: Grant) -> Refused | None:
     """Keep what was reserved until the day ends, for the call starts now."""
     call_id, now_unix = grant.call_id, context.wall_clock()
     renew = partial(context.ledger.renew, call_id, now_unix=now_unix)
+    # All of a call's claims are for the day that it was admitted on, also past midnight.
+    site = context.settings.sites[grant.site]
+    claims = budget_claims(grant.site, site, now_unix=grant.not_before_unix)
     try:
         lost = [
-            claim
-            for claim in _claims(context, grant)
-            if not await renew(claim.key, until_unix=claim.until_unix)
+            claim for claim in claims if not await renew(claim.key, until_unix=claim.until_unix)
         ]
         # Only a ledger that forgot has lost any; then there must be room anew.
         return await _take(context, grant, lost)
@@ -75,52 +65,51 @@ async def settle_budget(context: EdgeContext, grant: Grant, *, used_s: float) ->
         _log.warning("call %s keeps all that it reserved of the budget: %s", grant.call_id, exc)
 
 
-def _claims(context: EdgeContext, grant: Grant) -> list[Claim]:
-    # All of a call's claims are for the day that it was admitted on, also past midnight.
-    site = context.settings.sites[grant.site]
-    return budget_claims(grant.site, site, now_unix=grant.not_before_unix)
+async def budget_refusal(context: EdgeContext, call_id: str, full: Full) -> Refused:
+    """Return the refusal of a call for which a budget has no room, and tell the operator.
+
+    Raises:
+        ConnectionLost: If the ledger cannot be asked.
+    """
+    now_unix = context.wall_clock()
+    spent = read_budget_key(full.claim.key)
+    site = context.settings.sites[spent.site]
+    until_unix = next_midnight_unix(site.hours, now_unix=now_unix)
+    told = Claim(f"told.{full.claim.key}", 1, until_unix, "budget_spent")
+    if await context.ledger.take("edge", [told], now_unix=now_unix) is None:
+        _tell_operator(context, call_id, spent, full.claim.limit)
+    return refuse(
+        "budget_spent",
+        call_id=call_id,
+        detail=site.budget.instead,
+        retry_after_s=max(1, math.ceil(full.room_at_unix - now_unix)),
+    )
+
+
+def _tell_operator(context: EdgeContext, call_id: str, spent: BudgetKey, limit: float) -> None:
+    """Log and record it: once for each site and day, however many edges and visitors there are."""
+    _log.warning(
+        "site %s has no %s left of its budget for %s (%g): visitors are turned away until "
+        "calls give some back or the day ends; see sites.%s.budget",
+        spent.site,
+        spent.kind,
+        spent.day,
+        limit,
+        spent.site,
+    )
+    context.journal.append(
+        call_id,
+        "budget.spent",
+        "edge",
+        site=spent.site,
+        budget=spent.kind,
+        day=spent.day,
+        limit=limit,
+    )
 
 
 async def _take(context: EdgeContext, grant: Grant, claims: list[Claim]) -> Refused | None:
     if not claims:
         return None
-    now_unix = context.wall_clock()
-    full = await context.ledger.take(grant.call_id, claims, now_unix=now_unix)
-    if full is None:
-        return None
-    await _tell_operator(context, grant, full, now_unix=now_unix)
-    return refuse(
-        "budget_spent",
-        call_id=grant.call_id,
-        detail=context.settings.sites[grant.site].budget.instead,
-        retry_after_s=max(1, math.ceil(full.room_at_unix - now_unix)),
-    )
-
-
-async def _tell_operator(
-    context: EdgeContext, grant: Grant, full: Full, *, now_unix: float
-) -> None:
-    """Log and record it once for each site and day, however many edges and visitors there are."""
-    [claim, *_] = _claims(context, grant)
-    told = Claim(f"told.{full.claim.key}", 1, claim.until_unix, "budget_spent")
-    if await context.ledger.take("edge", [told], now_unix=now_unix) is not None:
-        return
-    kind, _, day = full.claim.key.removeprefix("budget.").split(":")
-    _log.warning(
-        "site %s has no %s left of its budget for %s (%g): visitors are turned away until "
-        "calls give some back or the day ends; see sites.%s.budget",
-        grant.site,
-        kind,
-        day,
-        full.claim.limit,
-        grant.site,
-    )
-    context.journal.append(
-        grant.call_id,
-        "budget.spent",
-        "edge",
-        site=grant.site,
-        budget=kind,
-        day=day,
-        limit=full.claim.limit,
-    )
+    full = await context.ledger.take(grant.call_id, claims, now_unix=context.wall_clock())
+    return None if full is None else await budget_refusal(context, grant.call_id, full)

@@ -98,7 +98,7 @@ class CallLeg:
             self._grant.call_id,
             self._grant.site,
             site.call_duration_max_s,
-            int(self._context.wall_clock()) + TICKET_TTL_S,
+            self._context.wall_clock() + TICKET_TTL_S,
             site.limits.warning_s,
             self._grant.has_consent,
         )

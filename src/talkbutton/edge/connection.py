@@ -1,8 +1,9 @@
 """uvicorn's two connection protocols, with the bounds that it leaves out.
 
-A request must be there, body and all, within a deadline: whoever drips headers does not hold a
-connection. A WebSocket's control frames and fragments are bounded in number, and answers to pings
-do not pile up for someone who reads none.
+A request must be there, body and all, within a deadline and a size: whoever drips headers does not
+hold a connection, and endless ones fill no memory. Nor do requests sent ahead of their answers. A
+WebSocket's control frames and fragments are bounded in number, and answers to pings do not pile up
+for someone who reads none.
 """
 
 import asyncio
@@ -23,6 +24,10 @@ __all__ = ["GuardedHttp", "GuardedWebSocket"]
 REQUEST_DEADLINE_S = 15.0
 """From the connection, or a request's first byte, to its last."""
 
+REQUEST_MAX_BYTES = 65_536
+"""A request's line, headers and body, and trailers; bodies alone are bounded by ``BodyLimit``."""
+
+_AHEAD_MAX = 16
 _FRAGMENTS_MAX = 64
 _UNSENT_MAX_BYTES = 262_144
 _PINGS_HZ = 2.0
@@ -52,6 +57,7 @@ class GuardedHttp(HttpToolsProtocol):
         self.ws_protocol_class = partial(GuardedWebSocket, on_lost=on_lost)  # type: ignore[assignment]
         self._on_lost = on_lost
         self._deadline: asyncio.TimerHandle | None = None
+        self._request_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request from now on."""
@@ -64,13 +70,28 @@ class GuardedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
         self._on_lost()
 
+    def data_received(self, data: bytes) -> None:
+        """Take more of a request, up to a bound."""
+        self._request_bytes += len(data)
+        super().data_received(data)
+        if self._request_bytes > REQUEST_MAX_BYTES:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, unless too many requests wait for that already."""
+        if len(self.pipeline) < _AHEAD_MAX:
+            super().on_headers_complete()
+        else:
+            self.transport.abort()
+
     def on_message_begin(self) -> None:
         """Start the clock, unless the connection itself has."""
         self._expect_request()
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        """Stop the clock: the request is there."""
+        """Stop the clock and the count: the request is there."""
+        self._request_bytes = 0
         self._expect_nothing()
         super().on_message_complete()
 

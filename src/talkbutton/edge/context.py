@@ -71,10 +71,15 @@ class EdgeContext:
         self.secrets = secrets
 
 
-def _get_context(connection: HTTPConnection) -> EdgeContext:
+def _context_of(connection: HTTPConnection) -> EdgeContext:
     context = connection.app.state.context
     assert isinstance(context, EdgeContext)
     return context
+
+
+async def _get_context(connection: HTTPConnection) -> EdgeContext:
+    # async, or FastAPI would send it through a thread for each request
+    return _context_of(connection)
 
 
 Context = Annotated[EdgeContext, Depends(_get_context)]
@@ -83,7 +88,7 @@ Context = Annotated[EdgeContext, Depends(_get_context)]
 
 def peer_address(connection: HTTPConnection) -> str:
     """Return the visitor's IP address: the socket's peer, or who a trusted proxy says it is."""
-    return address_of(connection.scope, _get_context(connection).settings.edge)
+    return address_of(connection.scope, _context_of(connection).settings.edge)
 
 
 def address_of(scope: Scope, edge: EdgeSettings) -> str:

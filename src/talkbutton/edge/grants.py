@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import Sequence
 
-from talkbutton.edge.budget import keep_budget, reserve_budget, settle_budget
+from talkbutton.edge.budget import budget_refusal, keep_budget, settle_budget
 from talkbutton.edge.context import EdgeContext
 from talkbutton.errors import ConnectionLost
 from talkbutton.ids import CALL_ID_RANDOM_BYTES, make_call_id
@@ -67,7 +67,7 @@ async def request_grant(
         now_unix=now_unix,
     )
     if isinstance(verdict, Admitted):
-        verdict = await _reserve(context, verdict) or verdict
+        verdict = await _take(context, call_id, verdict.claims, call_id=call_id) or verdict
     measures = {"site": site, "origin": origin, "pii.address": address}
     if isinstance(verdict, Refused):
         context.journal.append(call_id, "session.refused", "edge", code=verdict.code, **measures)
@@ -132,17 +132,6 @@ def lease_keys(context: EdgeContext, grant: Grant) -> list[str]:
         *lease_claims(asked, context.settings.limits, until_unix=0.0),
     ]
     return [claim.key for claim in leases]
-
-
-async def _reserve(context: EdgeContext, admitted: Admitted) -> Refused | None:
-    grant = admitted.grant
-    refused = await _take(context, grant.call_id, admitted.claims, call_id=grant.call_id)
-    if refused is not None:
-        return refused
-    refused = await reserve_budget(context, grant)
-    if refused is not None:
-        await _let_go(context, grant)
-    return refused
 
 
 async def _let_go(context: EdgeContext, grant: Grant) -> None:
@@ -218,6 +207,8 @@ async def _take(
     now_unix = context.wall_clock()
     try:
         full = await context.ledger.take(holder, claims, now_unix=now_unix)
+        if full is not None and full.claim.code == "budget_spent":
+            return await budget_refusal(context, call_id, full)
     except ConnectionLost as exc:
         return _unavailable(exc, call_id)
     return None if full is None else _no_room(full, call_id, now_unix)

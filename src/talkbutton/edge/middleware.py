@@ -22,6 +22,7 @@ BODY_DEADLINE_S = 10.0
 _API_PREFIX = "/v1/"
 _ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]{0,30}://[A-Za-z0-9.\[\]:_-]{1,255}")
 _PREFLIGHT_MAX_AGE_S = 600
+_GONE = "the handler is closed"
 
 
 def content_security_policy(public_url: str) -> str:
@@ -90,7 +91,11 @@ class AnswerHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, text in (self._headers | cors).items():
                     headers.setdefault(name, text)
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError as exc:
+                if _GONE not in str(exc):  # uvloop's words; its transport tells us a moment later
+                    raise
 
         is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in asked
         answers = _preflight if is_api and is_preflight else self._app

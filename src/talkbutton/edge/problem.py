@@ -147,9 +147,11 @@ async def _on_http_exception(_: Request, exc: Exception) -> JSONResponse:
         case HTTPStatus.NOT_FOUND:
             return problem_response(404, "not_found", "There is nothing at this address.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return problem_response(
+            answer = problem_response(
                 405, "method_not_allowed", "This address does not take such requests."
             )
+            answer.headers.update(exc.headers or {})  # Allow: RFC 9110, section 15.5.6
+            return answer
         case _:
             return problem_response(
                 exc.status_code, "request_invalid", "The request could not be understood."

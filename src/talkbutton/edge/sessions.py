@@ -79,9 +79,11 @@ class SessionAnswer(BaseModel):
 
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
+    400: {"model": Problem, "description": "The body is not JSON."},
     401: {"model": Problem, "description": "Solve ``challenge``, then ask again with it."},
     403: {"model": Problem, "description": "The page's origin, or the proof, is not good."},
     404: {"model": Problem, "description": "There is no such site."},
+    408: {"model": Problem, "description": "The body took too long."},
     413: {"model": Problem, "description": "The body is too long."},
     422: {"model": Problem, "description": "The body has the wrong form, or lacks consent."},
     429: {"model": Problem, "description": "A limit is reached; Retry-After says for how long."},

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -6,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from talkbutton.rules.admission.budget import budget_claims, budget_used
+from talkbutton.rules.admission.budget import (
+    BudgetKey,
+    budget_claims,
+    budget_reservation,
+    budget_used,
+    read_budget_key,
+)
 from talkbutton.rules.admission.claims import Claim, Hold, decide
 from talkbutton.settings.model import BudgetSettings, HoursSettings, SiteSettings
 
@@ -83,3 +90,17 @@ def test_the_budget_is_never_overrun(used_s: list[float], minutes: int, price: f
     spent = {key: sum(hold.weight for hold in holds) for key, holds in held.items()}
     assert spent.get("budget.minutes:shop:2026-11-25", 0) <= minutes + 1e-9
     assert spent.get("budget.money:shop:2026-11-25", 0) <= money * (1 + 1e-9)
+
+
+def test_a_grant_reserves_for_as_long_as_it_may_wait() -> None:
+    shop = site(minutes_per_day=60)
+    [claim] = budget_reservation("shop", shop, now_unix=NOW, until_unix=NOW + 60)
+    [kept] = budget_claims("shop", shop, now_unix=NOW)
+    assert claim == replace(kept, until_unix=NOW + 65)
+
+
+@pytest.mark.parametrize("kind", ["calls", "minutes", "money"])
+def test_a_key_can_be_read(kind: str) -> None:
+    shop = site(calls_per_day=5, minutes_per_day=60, money_per_day=3.0, price_per_minute=0.2)
+    keys = [read_budget_key(claim.key) for claim in budget_claims("shop", shop, now_unix=NOW)]
+    assert BudgetKey(kind, "shop", "2026-11-25") in keys

@@ -18,7 +18,7 @@ def test_a_token_names_its_end_the_realm_and_the_one_plugin() -> None:
 
 def test_each_request_gets_a_token_of_its_own() -> None:
     login = JanusLogin("api", "hush")
-    assert login.fields(now_unix=7) == {"apisecret": "api", "token": mint_token("hush", now_unix=7)}
+    assert login.fields(now_unix=7) == {"token": mint_token("api:hush", now_unix=7)}
     assert login.fields(now_unix=8) != login.fields(now_unix=7)
 
 

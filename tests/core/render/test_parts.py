@@ -147,7 +147,7 @@ def test_a_media_address_must_be_one() -> None:
         (
             "janus_api_secret",
             "two-lines\nof-secret-and-some-more-of-it",
-            "janus.jcfg general.api_secret",
+            "janus.jcfg general.token_auth_secret",
         ),
         (
             "janus_admin_secret",

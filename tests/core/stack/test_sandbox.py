@@ -16,7 +16,7 @@ def joined(sandbox: Sandbox, *command: str) -> str:
 
 def test_the_command_comes_last_with_its_signals_restored() -> None:
     argv = sandbox_argv(Sandbox(ORDINARY), ["janus", "--version"])
-    assert argv[:3] == ["env", "--ignore-signal=TERM", "bwrap"]
+    assert argv[:3] == ["env", "--ignore-signal=TERM,USR2", "bwrap"]
     assert argv[-5:] == ["--", "env", "--default-signal", "janus", "--version"]
 
 

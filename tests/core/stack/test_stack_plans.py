@@ -68,6 +68,19 @@ def test_a_speech_worker_has_neither_network_nor_secrets_nor_journal(part: str) 
     assert "--secrets" not in python_command(PART_BY_NAME[part], PLACES)
 
 
+def test_the_follower_has_neither_network_nor_secrets_and_reads_one_log() -> None:
+    sandbox = sandbox_of("turnlog")
+    assert not sandbox.has_network
+    assert not any(path.name == "secrets.toml" for path in visible(sandbox))
+    logs = {path for path in visible(sandbox) if path.is_relative_to(PLACES.log)}
+    assert logs == {PLACES.log / "coturn"}
+    assert writable(sandbox) == {PLACES.state}
+    assert PLACES.bus in {Path(path) for path in sandbox.empty}
+    command = python_command(PART_BY_NAME["turnlog"], PLACES)
+    assert "--secrets" not in command
+    assert command[command.index("--log") + 1] == str(PLACES.part_log("coturn"))
+
+
 def test_only_the_bridge_sees_the_knowledge_and_the_speech_sockets(tmp_path: Path) -> None:
     def seen(part: str) -> set[Path]:
         return visible(python_sandbox(PART_BY_NAME[part], PLACES, ROOT, tmp_path))
@@ -116,7 +129,7 @@ def test_supervisord_stops_programs_before_what_they_use() -> None:
 
 def test_only_the_bot_in_the_box_needs_speech_workers() -> None:
     echo = Settings(version=1, bot=BotSettings(kind="echo"))
-    assert {part.kind for part in parts_for(echo)} == {"daemon", "program"}
+    assert {part.kind for part in parts_for(echo)} == {"daemon", "program", "follower"}
     assert parts_for(Settings(version=1)) == PARTS
 
 

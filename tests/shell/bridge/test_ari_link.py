@@ -14,6 +14,7 @@ from talkbutton.protocols.ari.commands import list_bridges, list_channels
 from talkbutton.protocols.ari.events import Event, StasisStart
 from talkbutton.protocols.ari.requests import AriRequests
 from talkbutton.runtime.aio.backoff import Backoff
+from talkbutton.runtime.journal import JournalReader
 
 pytestmark = [pytest.mark.shell, pytest.mark.anyio]
 
@@ -78,7 +79,10 @@ async def test_another_client_of_the_application_is_an_alarm(
     async with running_bridge(tmp_path) as rig:
         await rig.until_ready()
         await rig.asterisk.replace_application()
-        await rig.message("bridge.status", line_ready=False, ready=False)
+        await rig.message("bridge.status", line_ready=False, line_free=False, ready=False)
+    reader = JournalReader(tmp_path / "journal.sqlite")
+    [entry] = await reader.calls()
+    assert [event.name for event in await reader.events(entry.call_id)] == ["application.replaced"]
     alarms = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert ["took over" in record.getMessage() for record in alarms] == [True]
 

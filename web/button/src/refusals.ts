@@ -13,7 +13,6 @@ const CODES = [
   'maintenance',
   'outside-hours',
   'consent-missing',
-  'challenge-failed',
   'address-calls',
   'address-calls-per-hour',
   'address-sessions',
@@ -24,7 +23,8 @@ const CODES = [
 
 const REFUSALS: ReadonlyMap<string, EndCode> = new Map<string, EndCode>([
   ...CODES.map((code) => [code.replaceAll('-', '_'), code] as const),
-  ['challenge_needed', 'challenge-failed'],
+  ['challenge_needed', 'check-failed'],
+  ['challenge_failed', 'check-failed'],
   ['all_calls', 'site-calls'],
   ['all_sessions', 'site-sessions'],
 ]);

@@ -1,8 +1,8 @@
 /**
  * The search for a proof of work's number: SHA-256 of salt and number, again and again. Pure.
  *
- * Source: FIPS 180-4. `crypto.subtle` would do, but it answers by promise, which costs twenty
- * times the hash; here whole blocks of the salt are hashed once, so that a try is one block.
+ * Source: FIPS 180-4. `crypto.subtle` would do, but it answers by promise, which makes it
+ * sixteen times slower; here whole blocks of the salt are hashed once, so that a try is one block.
  */
 
 /** Try `count` numbers from `from` on; return the one that fits, or -1. */

@@ -45,7 +45,7 @@ export async function openSession(
   const first = await ask(endpoint, question, signal);
   if (first.ok || !first.challenge) return first;
   const challenge = await solve(first.challenge);
-  if (challenge === null) return failure({ code: 'challenge-failed', detail: null });
+  if (challenge === null) return failure({ code: 'check-failed', detail: null });
   return ask(endpoint, { ...question, challenge }, signal);
 }
 

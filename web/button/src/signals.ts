@@ -46,6 +46,7 @@ export type Report =
 const CAUSES: ReadonlyMap<string, EndCode> = new Map([
   ['visitor_hung_up', 'hung-up'],
   ['bot_hung_up', 'bot-hung-up'],
+  ['operator_hung_up', 'operator-hung-up'],
   ['duration_limit', 'duration-limit'],
   ['gateway_unavailable', 'gateway-unavailable'],
   ['line_unavailable', 'line-unavailable'],

@@ -20,6 +20,7 @@ export type EndCode =
   | 'hung-up'
   | 'closed'
   | 'bot-hung-up'
+  | 'operator-hung-up'
   | 'duration-limit'
   | 'no-answer'
   | 'mic-denied'
@@ -43,7 +44,7 @@ export type EndCode =
   | 'maintenance'
   | 'outside-hours'
   | 'consent-missing'
-  | 'challenge-failed'
+  | 'check-failed'
   | 'address-calls'
   | 'address-calls-per-hour'
   | 'address-sessions'
@@ -317,7 +318,7 @@ function toggleMute(state: CallState): Step {
 function timeoutCode(state: CallState): EndCode {
   if (state.name === 'reconnecting') return 'connection-lost';
   if (state.name !== 'connecting' && state.name !== 'ringing') return 'internal';
-  if (state.name === 'connecting' && state.session === 'proving') return 'challenge-failed';
+  if (state.name === 'connecting' && state.session === 'proving') return 'check-failed';
   if (state.isAnswered) return 'no-network-path';
   return state.name === 'ringing' ? 'no-answer' : 'edge-silent';
 }

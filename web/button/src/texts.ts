@@ -89,6 +89,7 @@ export const ENGLISH: Texts = {
     'hung-up': { title: 'Call ended', advice: '' },
     closed: { title: 'Call ended', advice: 'The call ended when you left the page.' },
     'bot-hung-up': { title: 'Call ended', advice: 'The assistant said goodbye.' },
+    'operator-hung-up': { title: 'Call ended', advice: 'We had to end the call on our side.' },
     'duration-limit': {
       title: 'Time is up',
       advice: 'The call reached its longest length. You are welcome to call again.',
@@ -183,7 +184,7 @@ export const ENGLISH: Texts = {
       title: 'We need your consent first',
       advice: 'Press the button again and read what we ask of you.',
     },
-    'challenge-failed': {
+    'check-failed': {
       title: 'Your browser could not be checked',
       advice: 'Please try again. If it happens again, use another browser.',
     },
@@ -228,13 +229,14 @@ const ORDINARY: ReadonlySet<EndCode> = new Set([
   'hung-up',
   'closed',
   'bot-hung-up',
+  'operator-hung-up',
   'duration-limit',
 ]);
 
 /** Ends in which the button's words say more than the edge's sentence, in the page's language. */
 const WORDED: ReadonlySet<EndCode> = new Set([
   'consent-missing',
-  'challenge-failed',
+  'check-failed',
   'address-calls',
   'address-calls-per-hour',
   'address-sessions',

@@ -22,6 +22,7 @@ describe('parseSignal', () => {
   it.each([
     ['visitor_hung_up', 'hung-up'],
     ['bot_hung_up', 'bot-hung-up'],
+    ['operator_hung_up', 'operator-hung-up'],
     ['duration_limit', 'duration-limit'],
     ['gateway_unavailable', 'gateway-unavailable'],
     ['line_unavailable', 'line-unavailable'],

@@ -137,7 +137,7 @@ const ROWS: readonly Row[] = [
     connecting('open'),
     [{ type: 'start-call' }, arm(CONNECT_MAX_MS)],
   ],
-  [connecting('proving'), { type: 'timeout' }, ended('challenge-failed'), [bye('failed')]],
+  [connecting('proving'), { type: 'timeout' }, ended('check-failed'), [bye('failed')]],
   [
     asking('opening'),
     { type: 'microphone-granted' },

@@ -14,6 +14,7 @@ __all__ = ["Heartbeats", "listening"]
 _TOPIC_OF = {"keeper": "keeper.identity", "bridge": "bridge.status"}
 _STALE_S = 4.0
 _LACKING = {
+    "line_free": "another program took over its application in Asterisk: stop that, restart this",
     "line_ready": "it has no connection to Asterisk yet",
     "bot_ready": "its bot is not ready yet",
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 import talkbutton
-from talkbutton.operate.stack.parts import Part
+from talkbutton.operate.stack.parts import FOLLOWED, Part
 from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.sandbox import Identity, Mount, Sandbox
 from talkbutton.rules.render import Places as RenderPlaces
@@ -51,13 +51,16 @@ def python_sandbox(part: Part, places: Places, identity: Identity, knowledge: Pa
     """Return the sandbox of a Python part.
 
     It sees the system's libraries, Python, talkbutton's own code, its own settings and secrets,
-    and of the shared state what it works with. Speech parts have no network and no secrets.
+    and of the shared state what it works with. Only programs have a network and secrets.
     """
     readable = [*_system_paths(), *_python_paths(), places.part_given(part.name)]
     writable = [places.state]
     empty: tuple[Path, ...] = ()
     if part.kind == "speech":
         writable = [places.speech, places.state / "cache"]
+    elif part.kind == "follower":
+        readable.append(places.part_log(FOLLOWED).parent)
+        empty = (places.bus, places.speech, places.state / "cache")
     if part.name == _EDGE and places.edge_tls.exists():
         readable.append(places.edge_tls)
     if part.name == _BRIDGE:
@@ -77,7 +80,7 @@ def python_sandbox(part: Part, places: Places, identity: Identity, knowledge: Pa
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        has_network=part.kind != "speech",
+        has_network=part.kind == "program",
         nice=_nice(part, identity),
     )
 
@@ -86,7 +89,9 @@ def python_command(part: Part, places: Places) -> list[str]:
     """Return the command line of a Python part."""
     command = [sys.executable, "-m", "talkbutton", part.name]
     command += ["--settings", str(places.part_settings(part.name))]
-    if part.kind != "speech":
+    if part.kind == "follower":
+        command += ["--log", str(places.part_log(FOLLOWED))]
+    if part.kind == "program":
         command += ["--secrets", str(places.part_secrets(part.name))]
     return [*command, "--state", str(places.state)]
 

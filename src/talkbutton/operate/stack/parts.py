@@ -5,9 +5,12 @@ from typing import Literal
 
 from talkbutton.settings.model import Settings
 
-__all__ = ["PARTS", "PART_BY_NAME", "Kind", "Part", "parts_for"]
+__all__ = ["FOLLOWED", "PARTS", "PART_BY_NAME", "Kind", "Part", "parts_for"]
 
-Kind = Literal["daemon", "program", "speech"]
+FOLLOWED = "coturn"
+"""The daemon whose log ``turnlog`` reads."""
+
+Kind = Literal["daemon", "program", "follower", "speech"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,8 @@ class Part:
 
     Attributes:
         name: Its name; for Python parts also its command.
-        kind: ``daemon`` runs in the telephony root, ``program`` and ``speech`` are Python.
+        kind: ``daemon`` runs in the telephony root, the others are Python: ``program`` has secrets,
+            ``follower`` reads a daemon's log, ``speech`` serves models.
         nice: Scheduling priority; below 0 only where the supervisor runs as root.
         ready_timeout_s: Seconds it may take until it is ready.
     """
@@ -35,6 +39,7 @@ PARTS = (
     Part("speech-transcriber", "speech", 5, 60),
     Part("speech-voice", "speech", 5, 60),
     Part("speech-meaning", "speech", 5, 60),
+    Part("turnlog", "follower", 3, 40),
     Part("keeper", "program", 0, 40),
     Part("bridge", "program", -5, 90),
     Part("edge", "program", 0, 100),

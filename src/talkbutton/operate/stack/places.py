@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from talkbutton.errors import StackError
+from talkbutton.operate.stack.parts import FOLLOWED
+from talkbutton.runtime.ledger import LEDGER_FILE
 
 __all__ = ["DATA_DIR_VARIABLE", "DataPlaces", "Places", "data_places"]
 
@@ -105,6 +107,11 @@ class Places:
         return self.state / "journal.sqlite"
 
     @property
+    def ledger(self) -> Path:
+        """The ledger's file, where ``limits.store`` is ``sqlite``."""
+        return self.state / LEDGER_FILE
+
+    @property
     def log(self) -> Path:
         """One log for each part."""
         return self.own / "log"
@@ -169,8 +176,9 @@ class Places:
         return self.run / part / "start.sh"
 
     def part_log(self, part: str) -> Path:
-        """Return a part's log file."""
-        return self.log / f"{part}.log"
+        """Return a part's log file; one that another part reads has a folder of its own."""
+        folder = self.log / part if part == FOLLOWED else self.log
+        return folder / f"{part}.log"
 
     def check(self) -> None:
         """Refuse a folder whose path is too long for Unix sockets.

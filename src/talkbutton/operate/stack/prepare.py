@@ -11,9 +11,11 @@ from pydantic import BaseModel
 
 from talkbutton.errors import SettingsError, StackError
 from talkbutton.operate.stack import host
+from talkbutton.operate.stack.certificate import TurnCertificate
 from talkbutton.operate.stack.certificates import EdgeCertificate
+from talkbutton.operate.stack.files import SECRET_FILE, write_file
 from talkbutton.operate.stack.layout import daemon_sandbox, python_command, python_sandbox
-from talkbutton.operate.stack.parts import PARTS, Part, parts_for
+from talkbutton.operate.stack.parts import FOLLOWED, PARTS, Part, parts_for
 from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.sandbox import Identity, sandbox_argv
 from talkbutton.operate.stack.turn_secrets import write_turn_secrets
@@ -32,7 +34,6 @@ from talkbutton.settings.model import (
 __all__ = ["prepare", "settings_in_force", "write_secrets"]
 
 _OWNER_ONLY_FOLDER = 0o700
-_SECRET_FILE = 0o400
 _SCRIPT = 0o500
 _ECHOTEST = "janus.plugin.echotest.jcfg"
 _SECRETS_OF: Mapping[str, type[BaseModel]] = {
@@ -109,7 +110,7 @@ def prepare(
         for daemon, texts in files.items():
             _write_config(places.config(daemon), texts, identity)
         _write_turn_secrets(settings, secrets, places, identity)
-        _copy_certificate(settings, places, identity)
+        TurnCertificate(settings, places, identity).copy()
         certificate.copy()
         for part in parts_for(settings):
             _write_part(part, settings, secrets, places, identity)
@@ -148,7 +149,7 @@ def write_secrets(
         files = render_all(settings, secrets, rendered, with_echotest=has_echotest)
         for name, text in files[cast("TelephonyPart", part.name)].items():
             if (folder / name).read_text(encoding="utf-8") != text:
-                _write(folder / name, text, _SECRET_FILE, identity)
+                write_file(folder / name, text, SECRET_FILE, identity)
     except OSError as exc:
         raise StackError(
             part.name,
@@ -161,6 +162,7 @@ def _make_folders(places: Places, identity: Identity) -> None:
     for folder in (places.own, places.run, places.log):
         _make_folder(folder, None)
     _make_folder(places.state, identity)
+    _make_folder(places.part_log(FOLLOWED).parent, identity)
     for folder in (places.bus, places.speech, places.state / "cache"):
         _make_folder(folder, identity)
     for socket_path in (*places.bus.glob("*.sock"), *places.speech.glob("*.sock")):
@@ -183,7 +185,7 @@ def _write_config(folder: Path, texts: Mapping[PurePosixPath, str], identity: Id
         shutil.rmtree(folder)
     _make_folder(folder, identity)
     for name, text in texts.items():
-        _write(folder / name, text, _SECRET_FILE, identity)
+        write_file(folder / name, text, SECRET_FILE, identity)
 
 
 def _write_turn_secrets(
@@ -195,29 +197,13 @@ def _write_turn_secrets(
         os.chown(path, identity.uid, identity.gid)
 
 
-def _copy_certificate(settings: Settings, places: Places, identity: Identity) -> None:
-    turn, rendered = settings.turn, RenderPlaces(settings.network.media_address)
-    for key, named, target in (
-        ("turn.tls_certificate", turn.tls_certificate, rendered.turn_certificate),
-        ("turn.tls_key", turn.tls_key, rendered.turn_key),
-    ):
-        if named is None:
-            continue
-        try:
-            text = (places.folder / named).read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as exc:
-            problem = f"is {named!r}, which cannot be read"
-            raise SettingsError(key, problem, hint="name a readable PEM file") from exc
-        _write(places.config("coturn") / target.name, text, _SECRET_FILE, identity)
-
-
 def _write_part(
     part: Part, settings: Settings, secrets: Secrets, places: Places, identity: Identity
 ) -> None:
     if part.kind == "daemon":
         return
     document = encode_toml(settings.model_dump(mode="json", exclude_none=True))
-    _write(places.part_settings(part.name), document, _SECRET_FILE, identity)
+    write_file(places.part_settings(part.name), document, SECRET_FILE, identity)
     if part.kind == "program":
         _write_part_secrets(part, secrets, places, identity)
 
@@ -228,7 +214,7 @@ def _write_part_secrets(part: Part, secrets: Secrets, places: Places, identity: 
         for name in _SECRETS_OF[part.name].model_fields
         if (secret := getattr(secrets, name)) is not None
     }
-    _write(places.part_secrets(part.name), encode_toml(own), _SECRET_FILE, identity)
+    write_file(places.part_secrets(part.name), encode_toml(own), SECRET_FILE, identity)
 
 
 def _write_start(
@@ -245,16 +231,4 @@ def _write_start(
     # gives a dump to a collector such as systemd-coredump unless the limit is one (core(5)).
     argv = ["prlimit", "--core=1:1", *sandbox_argv(sandbox, command)]
     script = f"#!/bin/sh\nexec {shlex.join(argv)}\n"
-    _write(places.part_start(part.name), script, _SCRIPT, None)
-
-
-def _write(path: Path, text: str, mode: int, identity: Identity | None) -> None:
-    """Write a file in place of another; it never exists with a wider mode or another owner."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_text(text, encoding="utf-8")
-    partial.chmod(mode)
-    if identity is not None and identity.from_root:
-        os.chown(partial, identity.uid, identity.gid)
-    partial.rename(path)
+    write_file(places.part_start(part.name), script, _SCRIPT, None)

@@ -64,6 +64,9 @@ def make_probes(
     async def bridge() -> str | None:
         return heartbeats.missing_from("bridge")
 
+    async def turnlog() -> str | None:
+        return None if places.journal.exists() else "the journal is not there yet"
+
     def speech(part: str) -> Probe:
         async def connect() -> str | None:
             return await _probe_socket(places.speech / f"{part}.sock")
@@ -75,6 +78,7 @@ def make_probes(
     return {
         **probes,
         **{part: speech(part) for part in workers},
+        "turnlog": turnlog,
         "keeper": keeper,
         "bridge": bridge,
         "edge": edge,

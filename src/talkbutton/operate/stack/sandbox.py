@@ -5,8 +5,9 @@ own empty network. Then `setpriv` turns root into the part's ordinary user with 
 
 Stopping: bubblewrap does not pass signals on, and dies of SIGTERM itself, which kills its part
 at once. So it is started with SIGTERM ignored and the part with SIGTERM restored: a SIGTERM to the
-process group reaches just the part. For the group to stay whole there is no ``--new-session``;
-nothing here has a terminal that a part could type into.
+process group reaches just the part. So does SIGUSR2, at which coturn reads its certificate anew.
+For the group to stay whole there is no ``--new-session``; nothing here has a terminal that a part
+could type into.
 
 Source: bwrap(1), setpriv(1), env(1).
 """
@@ -79,7 +80,7 @@ class Sandbox:
 def sandbox_argv(sandbox: Sandbox, command: Sequence[str]) -> list[str]:
     """Return the command line that runs ``command`` in ``sandbox``."""
     argv = ["nice", "-n", str(sandbox.nice)] if sandbox.nice else []
-    argv += ["env", "--ignore-signal=TERM", "bwrap"]
+    argv += ["env", "--ignore-signal=TERM,USR2", "bwrap"]
     if sandbox.rootfs is not None:
         argv += ["--ro-bind", str(sandbox.rootfs), "/"]
     argv += _mount_arguments(sandbox)

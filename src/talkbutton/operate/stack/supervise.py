@@ -98,7 +98,8 @@ def render_supervisord(parts: Sequence[Part]) -> str:
 
 
 def _program(part: Part, own: str) -> list[str]:
-    stop_s = _PROGRAM_STOP_S if part.kind == "program" else _OTHER_STOP_S
+    log = Places(Path("talkbutton.toml")).part_log(part.name).relative_to(".talkbutton")
+    stop_s = _PROGRAM_STOP_S if _group(part) == "programs" else _OTHER_STOP_S
     return [
         f"[program:{part.name}]",
         f"command = /bin/sh {own}/run/{part.name}/start.sh",
@@ -111,14 +112,14 @@ def _program(part: Part, own: str) -> list[str]:
         "stopasgroup = true",
         "killasgroup = true",
         "redirect_stderr = true",
-        f"stdout_logfile = {own}/log/{part.name}.log",
+        f"stdout_logfile = {own}/{log}",
         f"stdout_logfile_maxbytes = {_LOG_MAX}",
         f"stdout_logfile_backups = {_LOG_BACKUPS}",
     ]
 
 
 def _group(part: Part) -> str:
-    return "programs" if part.kind == "program" else "others"
+    return "programs" if part.kind in {"program", "follower"} else "others"
 
 
 class Supervisor:
@@ -232,6 +233,17 @@ class Supervisor:
             hint = f"see {self._places.part_log(name)}"
             raise StackError(name, "does not stop", hint=hint) from None
         await self.start_part(name)
+
+    async def signal_part(self, name: str, signal_number: int) -> None:
+        """Send a signal to a part and its sandbox, which ignores all but SIGKILL.
+
+        Raises:
+            ConnectionLost: If supervisord does not answer.
+        """
+        process = (await self.processes()).get(name)
+        if process is not None and process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal_number)  # supervisord gives each part a group
 
     async def processes(self) -> dict[str, PartProcess]:
         """Return what supervisord knows about each part.

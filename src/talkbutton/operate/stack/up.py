@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from talkbutton.errors import ConnectionLost, StackError
+from talkbutton.errors import ConnectionLost, SettingsError, StackError
 from talkbutton.operate.stack import host
+from talkbutton.operate.stack.beside import beside
+from talkbutton.operate.stack.certificate import TurnCertificate
 from talkbutton.operate.stack.certificates import EdgeCertificate
 from talkbutton.operate.stack.diary import PartNews, read_diary
 from talkbutton.operate.stack.follow import LogTail
@@ -33,6 +36,7 @@ from talkbutton.settings.starter import complete_secrets, write_first_settings
 __all__ = ["Show", "UpOptions", "up"]
 
 _WATCH_S = 0.5
+_CERTIFICATE_S = 2.0
 _RETRY_FATAL_S = 15.0
 _STILL_STOPPING_S = 15.0
 _LOCK_POLL_S = 0.2
@@ -112,7 +116,8 @@ async def up(options: UpOptions, show: Show) -> None:
             certificate=certificate,
             with_echotest=options.with_echotest,
         )
-        await _run(settings, secrets, places, certificate, show)
+        turn_certificate = TurnCertificate(settings, places, identity)
+        await _run(settings, secrets, places, certificate, turn_certificate, show)
 
 
 @contextmanager
@@ -159,6 +164,7 @@ async def _run(
     secrets: Secrets,
     places: Places,
     certificate: EdgeCertificate,
+    turn_certificate: TurnCertificate,
     show: Show,
 ) -> None:
     supervisor = Supervisor(places)
@@ -169,7 +175,8 @@ async def _run(
             probes = make_probes(settings, secrets, places, heartbeats)
             await _start(parts, probes, supervisor, places, show)
             show.is_open(settings)
-            await _watch(supervisor, places, heartbeats, certificate, show)
+            async with beside(_renew(turn_certificate, supervisor, show)):
+                await _watch(supervisor, places, heartbeats, certificate, show)
     finally:
         show.say("stopping")
         await asyncio.shield(supervisor.stop())
@@ -206,6 +213,25 @@ async def _start(
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+async def _renew(certificate: TurnCertificate, supervisor: Supervisor, show: Show) -> None:
+    """Give coturn a new certificate when its file changes, until cancelled; no relay is dropped.
+
+    A file that is half written, or a key that does not belong to it, is tried again when it
+    changes; until then coturn keeps what it has.
+    """
+    while True:
+        await asyncio.sleep(_CERTIFICATE_S)
+        if not certificate.has_changed():
+            continue
+        try:
+            certificate.copy()
+            await supervisor.signal_part("coturn", signal.SIGUSR2)
+        except (SettingsError, ConnectionLost, OSError) as exc:
+            show.say(f"coturn keeps its certificate: {exc}")
+        else:
+            show.say("coturn has a new certificate")
 
 
 async def _watch(

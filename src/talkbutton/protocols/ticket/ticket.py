@@ -29,7 +29,7 @@ class Ticket:
         call_id: The call's id.
         site: The site whose button was pressed.
         duration_max_s: The bridge ends the call after so many seconds.
-        expires_unix: Not valid from this Unix second on.
+        expires_unix: Not valid from this moment on, Unix seconds; signed ``TICKET_TTL_S`` before.
         warning_s: The visitor is told so many seconds before that end; 0 tells nobody.
         has_consent: Whether the visitor agreed to what the site's owner asks consent for.
     """
@@ -37,7 +37,7 @@ class Ticket:
     call_id: str
     site: str
     duration_max_s: int
-    expires_unix: int
+    expires_unix: float
     warning_s: int = 0
     has_consent: bool = False
 
@@ -73,7 +73,7 @@ def verify_ticket(text: str, *, key: str, now_unix: float) -> Ticket:
             "call": str(call_id),
             "site": str(site),
             "dur": int(dur),
-            "exp": int(exp),
+            "exp": int() | float() as exp,
             "warn": int(warning_s),
             "consent": bool(has_consent),
         } if is_call_id(call_id) and dur > 0 and warning_s >= 0:

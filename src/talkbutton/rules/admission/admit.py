@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from talkbutton.rules.admission.addresses import address_keys, address_prefix
+from talkbutton.rules.admission.budget import budget_reservation
 from talkbutton.rules.admission.claims import Claim
 from talkbutton.rules.admission.grant import Grant
 from talkbutton.rules.admission.hours import Closed, describe_opening, opening
@@ -162,7 +163,13 @@ def admit(
         has_consent=asks_consent and request.has_consent,
     )
     asked = Asked(request.site, site, grant.bucket, now_unix)
-    claims = session_claims(asked, settings.limits, grant_until_unix=grant.expires_unix)
+    until_unix = grant.expires_unix
+    claims = [
+        *session_claims(asked, settings.limits, grant_until_unix=until_unix),
+        *budget_reservation(
+            request.site, site, now_unix=grant.not_before_unix, until_unix=until_unix
+        ),
+    ]
     return Admitted(grant, site, tuple(claims))
 
 

@@ -5,13 +5,36 @@ overrun the budget, and what it did not use is given back when it ends. A call w
 keeps what it reserved: in doubt it was spent.
 """
 
+from dataclasses import dataclass, replace
+
 from talkbutton.rules.admission.claims import Claim
 from talkbutton.rules.admission.hours import local_day, next_midnight_unix
 from talkbutton.settings.model import SiteSettings
 
-__all__ = ["budget_claims", "budget_used"]
+__all__ = ["BudgetKey", "budget_claims", "budget_reservation", "budget_used", "read_budget_key"]
 
 _S_PER_MINUTE = 60
+_GRACE_S = 5.0  # a grant that is used in its last moment must find its reservation
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetKey:
+    """What a budget's key on the ledger stands for.
+
+    Attributes:
+        kind: ``calls``, ``minutes`` or ``money``.
+        site: The site.
+        day: The day, such as ``2026-11-24``.
+    """
+
+    kind: str
+    site: str
+    day: str
+
+
+def read_budget_key(key: str) -> BudgetKey:
+    """Return what the key of a claim of ``budget_claims`` stands for."""
+    return BudgetKey(*key.removeprefix("budget.").split(":"))
 
 
 def budget_claims(site_name: str, site: SiteSettings, *, now_unix: float) -> list[Claim]:
@@ -27,6 +50,21 @@ def budget_claims(site_name: str, site: SiteSettings, *, now_unix: float) -> lis
         )
         for kind, limit in _limits(site)
     ]
+
+
+def budget_reservation(
+    site_name: str, site: SiteSettings, *, now_unix: float, until_unix: float
+) -> list[Claim]:
+    """Return the same for as long as a grant may wait: who never starts a call takes nothing away.
+
+    Args:
+        site_name: The site.
+        site: Its settings.
+        now_unix: The moment that the grant is given.
+        until_unix: When the grant ends.
+    """
+    claims = budget_claims(site_name, site, now_unix=now_unix)
+    return [replace(claim, until_unix=until_unix + _GRACE_S) for claim in claims]
 
 
 def budget_used(

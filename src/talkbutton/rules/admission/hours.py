@@ -6,6 +6,7 @@ out or repeats is as long as that day is.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from talkbutton.settings.protection import HoursSettings
 from talkbutton.settings.times import TimeRange, find_zone, parse_date, parse_day_times
@@ -33,9 +34,10 @@ class Closed:
 
 def opening(hours: HoursSettings, *, now_unix: float) -> Open | Closed:
     """Return whether calls are taken now, or from when on."""
+    plan = _plan(hours)
     now = _local(hours, now_unix)
     minute = now.hour * 60 + now.minute
-    if any(one.first_minute <= minute < one.end_minute for one in _times_of(hours, now.date())):
+    if any(one.first_minute <= minute < one.end_minute for one in plan.times_of(now.date())):
         return Open()
     return Closed(_next_opening(hours, now.date(), now_unix))
 
@@ -66,22 +68,26 @@ def next_midnight_unix(hours: HoursSettings, *, now_unix: float) -> float:
     return _unix_of(hours, local_day(hours, now_unix=now_unix) + timedelta(days=1), 0)
 
 
-def _next_opening(hours: HoursSettings, today: date, now_unix: float) -> float | None:
-    # Each closed date can take away one week's only opening.
-    weeks = len(hours.closed_dates) + 1
-    for days in range(weeks * _WEEK_DAYS + 1):
-        day = today + timedelta(days=days)
-        for one in _times_of(hours, day):
-            opens_unix = _unix_of(hours, day, one.first_minute)
-            if opens_unix > now_unix:
-                return opens_unix
-    return None
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Opening hours, parsed.
+
+    Attributes:
+        week: The times of each day, Monday first.
+        closed: Days without any.
+    """
+
+    week: tuple[tuple[TimeRange, ...], ...]
+    closed: frozenset[date]
+
+    def times_of(self, day: date) -> tuple[TimeRange, ...]:
+        """Return when calls are taken on ``day``."""
+        return () if day in self.closed else self.week[day.weekday()]
 
 
-def _times_of(hours: HoursSettings, day: date) -> tuple[TimeRange, ...]:
-    if day in {parse_date(text) for text in hours.closed_dates}:
-        return ()
-    weekly = (
+@lru_cache(maxsize=256)  # every page view asks
+def _plan(hours: HoursSettings) -> _Plan:
+    week = (
         hours.monday,
         hours.tuesday,
         hours.wednesday,
@@ -90,7 +96,23 @@ def _times_of(hours: HoursSettings, day: date) -> tuple[TimeRange, ...]:
         hours.saturday,
         hours.sunday,
     )
-    return parse_day_times(weekly[day.weekday()])
+    closed = frozenset(parse_date(text) for text in hours.closed_dates)
+    return _Plan(tuple(parse_day_times(texts) for texts in week), closed)
+
+
+def _next_opening(hours: HoursSettings, today: date, now_unix: float) -> float | None:
+    plan = _plan(hours)
+    if not any(plan.week):
+        return None
+    # Each closed date can take away one week's only opening.
+    weeks = len(plan.closed) + 1
+    for days in range(weeks * _WEEK_DAYS + 1):
+        day = today + timedelta(days=days)
+        for one in plan.times_of(day):
+            opens_unix = _unix_of(hours, day, one.first_minute)
+            if opens_unix > now_unix:
+                return opens_unix
+    return None
 
 
 def _local(hours: HoursSettings, unix: float) -> datetime:

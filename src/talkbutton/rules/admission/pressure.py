@@ -11,8 +11,9 @@ many addresses cannot make honest visitors wait long.
 
 import math
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address
 
 __all__ = [
     "ASKED_WEIGHT",
@@ -118,18 +119,19 @@ class Counters:
 
     def __init__(self, keys_max: int) -> None:
         self._keys_max = keys_max
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # level, since when
+        # The level, and since when it is that.
+        self._levels: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many levels are remembered."""
         return len(self._levels)
 
-    def level(self, key: str, *, now: float) -> float:
+    def level(self, key: Hashable, *, now: float) -> float:
         """Return the level now; 0 if nothing is known."""
         level, at = self._levels.get(key, (0.0, now))
         return decay(level, after_s=now - at)
 
-    def add(self, key: str, weight: float, *, now: float) -> None:
+    def add(self, key: Hashable, weight: float, *, now: float) -> None:
         """Raise a level."""
         self._levels[key] = (self.level(key, now=now) + weight, now)
         self._levels.move_to_end(key)
@@ -171,11 +173,11 @@ class Crowd:
         self._everybody.add("", weight, now=now)
 
 
-def _scopes(address: str) -> tuple[str, str]:
+def _scopes(address: str) -> tuple[Hashable, Hashable]:
     """Return the address that counts as one visitor, and the network around it."""
-    parsed: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return (6, int(parsed) >> 64), (6, int(parsed) >> 80)
         parsed = parsed.ipv4_mapped
-    own_bits, network_bits = (32, 24) if parsed.version == 4 else (64, 48)
-    own = ip_network((parsed, own_bits), strict=False)
-    return str(own), str(own.supernet(new_prefix=network_bits))
+    return (4, int(parsed)), (4, int(parsed) >> 8)

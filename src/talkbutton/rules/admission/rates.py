@@ -6,8 +6,9 @@ Exact limits over all edges are ``claims``. This comes before them and is of one
 from collections import OrderedDict
 from dataclasses import dataclass
 from ipaddress import IPv6Network
+from math import ceil
 
-__all__ = ["AddressRates", "Rate", "address_bucket"]
+__all__ = ["AddressRates", "Rate", "Taken", "address_bucket"]
 
 _V6_BITS = 64
 
@@ -23,6 +24,19 @@ class Rate:
 
     per_s: float
     burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one question.
+
+    Attributes:
+        wait_s: 0.0 if it is allowed, else after how many seconds one is.
+        asked_before: Questions that still count against the address, without this one.
+    """
+
+    wait_s: float
+    asked_before: int
 
 
 class AddressRates:
@@ -45,8 +59,8 @@ class AddressRates:
         """Return how many addresses are remembered."""
         return len(self._buckets)
 
-    def take(self, address: str, *, now: float) -> float:
-        """Return 0.0 if ``address`` may ask, else after how many seconds it may.
+    def take(self, address: str, *, now: float) -> Taken:
+        """Count one question, if it is allowed.
 
         Args:
             address: An IP address.
@@ -59,7 +73,8 @@ class AddressRates:
         self._buckets[key] = (tokens - 1.0 if is_allowed else tokens, now)
         if len(self._buckets) > self._addresses_max:
             self._buckets.popitem(last=False)
-        return 0.0 if is_allowed else (1.0 - tokens) / self._rate.per_s
+        wait_s = 0.0 if is_allowed else (1.0 - tokens) / self._rate.per_s
+        return Taken(wait_s, asked_before=ceil(full - tokens))
 
 
 def address_bucket(address: str) -> str:

@@ -113,7 +113,6 @@ def _http(settings: Settings, *_: object) -> list[Section]:
 
 def _ari(settings: Settings, secrets: Secrets, _: Places) -> list[Section]:
     private = settings.network.private_address
-    everyone = "::/0" if ip_address(private).version == 6 else "0.0.0.0/0"
     general = assign(
         enabled="yes",
         pretty="no",
@@ -126,10 +125,14 @@ def _ari(settings: Settings, secrets: Secrets, _: Places) -> list[Section]:
         read_only="no",
         password_format="plain",  # noqa: S106 (the name of a format)
         password=secrets.ari_password.get_secret_value(),
-        deny=everyone,
+        deny=_everyone(private),
         permit=private,
     )
     return [Section("general", general), Section(ARI_USER, user)]
+
+
+def _everyone(address: str) -> str:
+    return "::/0" if ip_address(address).version == 6 else "0.0.0.0/0"
 
 
 def _rtp(settings: Settings, *_: object) -> list[Section]:
@@ -166,6 +169,8 @@ def _pjsip(settings: Settings, secrets: Secrets, _: Places) -> list[Section]:
                 password=secrets.sip_password.get_secret_value(),
             ),
         ),
+        # Janus sends from the private address; who sends from another one is not heard at all.
+        Section("private-only", assign(type="acl", deny=_everyone(address), permit=address)),
         _endpoint(address),
     ]
 

@@ -45,6 +45,7 @@ _SIP_AND_RTP = (
     "res_pjsip",
     "res_pjsip_endpoint_identifier_user",
     "res_pjsip_authenticator_digest",
+    "res_pjsip_acl",
     "res_pjsip_session",
     "res_pjsip_sdp_rtp",
     "res_pjsip_nat",

@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 
+from talkbutton.protocols.janus import JanusLogin
 from talkbutton.rules.render.jcfg import JcfgValue, render_jcfg
 from talkbutton.rules.render.places import Places
 from talkbutton.settings.model import PortRange, Secrets, Settings
@@ -92,10 +93,9 @@ def _general(secrets: Secrets, places: Places) -> dict[str, JcfgValue]:
         "interface": places.media_address,
         "server_name": "talkbutton",
         "hide_dependencies": True,
-        "api_secret": secrets.janus_api_secret.get_secret_value(),
-        # Beside the secret: a token that expires and names the one plugin.
+        # No ``api_secret``: Janus would take it in place of a token.
         "token_auth": True,
-        "token_auth_secret": secrets.janus_token_secret.get_secret_value(),
+        "token_auth_secret": _login(secrets).key,
         "admin_secret": secrets.janus_admin_secret.get_secret_value(),
         "session_timeout": 60,
         # An edge that dies takes its calls with it at once.
@@ -104,6 +104,12 @@ def _general(secrets: Secrets, places: Places) -> dict[str, JcfgValue]:
         # A recording's name is a path: with every path protected, no API call writes a file.
         "protected_folders": ["/"],
     }
+
+
+def _login(secrets: Secrets) -> JanusLogin:
+    return JanusLogin(
+        secrets.janus_api_secret.get_secret_value(), secrets.janus_token_secret.get_secret_value()
+    )
 
 
 def _nat(settings: Settings, places: Places) -> dict[str, JcfgValue]:

@@ -67,6 +67,16 @@ class JournalReader:
             for call_id, started_unix, ended_unix, count, ended in rows
         ]
 
+    async def has_call(self, call_id: str) -> bool:
+        """Return whether anything is known about a call."""
+        engine = await open_engine(self._path)
+        query = select(events.c.call_id).where(events.c.call_id == call_id).limit(1)
+        try:
+            async with engine.connect() as connection:
+                return (await connection.execute(query)).first() is not None
+        finally:
+            await engine.dispose()
+
     async def events(self, call_id: str) -> list[CallEvent]:
         """Return a call's events in order; ``call_id`` may be a unique beginning of the id."""
         engine = await open_engine(self._path)

@@ -1,0 +1,1 @@
+"""Turns coturn's log into events of the calls it is about."""
