@@ -84,7 +84,7 @@ def test_refuses(text: str, problem: str) -> None:
         ("https://www.shop.example.evil.example", False),
         ("https://evil.example#.shop.example", False),
         ("https://evil.example/.shop.example", False),
-        ("https://evil.example:1@x.shop.example", False),
+        ("https://evil.example:1@x.shop.example", False),  # pragma: allowlist secret
         ("https://www.shop.example:8443", False),
         ("http://www.shop.example", False),
         ("https://WWW.shop.example", False),

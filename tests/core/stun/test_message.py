@@ -22,10 +22,10 @@ pytestmark = pytest.mark.core
 
 SAMPLE = bytes.fromhex(
     "000100602112a44278ad3433c6ad72c029da412e"
-    "00060012e3839ee38388e383aae38383e382afe382b90000"
+    "00060012e3839ee38388e383aae38383e382afe382b90000"  # pragma: allowlist secret
     "0015001c662f2f3439396b3935346436 4f4c33346f4c394653547679363473 41"
     "0014000b6578616d706c652e6f726700"
-    "00080014f67024656dd64a3e02b8e0712e85c9a28ca89666".replace(" ", "")
+    "00080014f67024656dd64a3e02b8e0712e85c9a28ca89666".replace(" ", "")  # pragma: allowlist secret
 )
 """Source: RFC 5769, section 2.4 (a request with long-term authentication)."""
 SAMPLE_KEY = long_term_key("マトリックス", "example.org", "TheMatrIX")
