@@ -55,6 +55,7 @@ COMMANDS = [
     ["status"],
     ["down"],
     ["logs"],
+    ["doctor"],
     ["calls"],
     ["calls", "show"],
     ["config", "check"],

@@ -1,23 +1,23 @@
 """The doctor's attacks on the session API: a sound edge holds, an edge without guards does not."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi import FastAPI, WebSocket
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from support.daemons import live_secrets
 from support.edge_rig import SETTINGS, running_edge
-from talkbutton.edge.server import listen, serve
 from talkbutton.operate.doctor import Broken, Held, NotTried, Outcome, Target, examine
 from talkbutton.operate.doctor.sessions import sessions_probes
-from talkbutton.operate.doctor.sockets import is_port_open
 from talkbutton.operate.stack.places import Places
-from talkbutton.settings.model import EdgeSettings, Settings
+from talkbutton.settings.model import Settings
 
 pytestmark = [pytest.mark.security, pytest.mark.anyio]
 
@@ -94,17 +94,19 @@ async def _believer() -> AsyncIterator[int]:
         await websocket.send_json({"type": "ready"})
         await websocket.close(1000)
 
-    listener = listen(PRIVATE, 0)
-    serving = asyncio.create_task(serve(app, listener, edge=EdgeSettings()))
-    port = int(listener.getsockname()[1])
-    try:
+    server = uvicorn.Server(
+        uvicorn.Config(app, ws="websockets-sansio", log_config=None, lifespan="off")
+    )
+    with socket.create_server((PRIVATE, 0)) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(5):
-            while not is_port_open(PRIVATE, port):  # noqa: ASYNC110 - asked from outside
+            while not server.started:  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.01)
-        yield port
-    finally:
-        serving.cancel()
-        await asyncio.wait([serving])
+        try:
+            yield int(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving
 
 
 _CARELESS = {

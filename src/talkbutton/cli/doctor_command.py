@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from talkbutton.cli.exit_codes import ExitCode
 from talkbutton.cli.options import DEFAULT_SETTINGS, AsJson, SettingsFile, this_data, told_plainly
+from talkbutton.errors import TalkbuttonError
 from talkbutton.operate.doctor import (
     Finding,
     Probe,
@@ -69,8 +70,7 @@ def doctor_command(
             typer.echo(json.dumps(report_document(findings, duration_s=duration_s), indent=2))
         else:
             _print_lines(render_report(findings, duration_s=duration_s))
-        run_id = asyncio.run(record_run(target.places.journal, findings, duration_s=duration_s))
-        typer.echo(f"recorded as {run_id}", err=True)
+        _record(target, findings, duration_s)
     raise typer.Exit(exit_code(findings))
 
 
@@ -112,6 +112,16 @@ def _examine(probes: Sequence[Probe]) -> list[Finding]:
                 console.print(f"{done} of {len(probes)} tried", markup=False)
 
         return asyncio.run(examine(probes, show))
+
+
+def _record(target: Target, findings: Sequence[Finding], duration_s: float) -> None:
+    """Record the run; that it cannot be recorded does not change what was found."""
+    try:
+        run_id = asyncio.run(record_run(target.places.journal, findings, duration_s=duration_s))
+    except TalkbuttonError as exc:
+        typer.echo(f"talkbutton: this run is not recorded: {exc}", err=True)
+    else:
+        typer.echo(f"recorded as {run_id}", err=True)
 
 
 def _print_lines(lines: Sequence[str]) -> None:

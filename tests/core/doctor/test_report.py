@@ -57,7 +57,7 @@ def test_the_report_says_what_was_tried_expected_and_found() -> None:
         "      happened  not tried: no answer",
         "      mend      mend janus.c",
         "",
-        "3 attacks in 2 s: 1 held, 1 broke through, 1 could not be tried",
+        "3 attacks in 2.4 s: 1 held, 1 broke through, 1 could not be tried",
         "broken: turn.b",
         "not tried: janus.c",
     ]

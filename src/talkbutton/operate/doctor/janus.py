@@ -29,6 +29,7 @@ __all__ = ["janus_probes"]
 
 _UNAUTHORIZED, _NO_SUCH_PLUGIN = 403, 460
 _TOKEN_TTL_S = 60
+_SIP_PLUGIN = "janus.plugin.sip"
 _ADMIN_PORTS = (7088, 7188, 7889, 7989, 8089, 8989)
 """Where Janus's other transports and its admin API listen by default."""
 
@@ -57,8 +58,7 @@ def janus_probes(target: Target) -> list[Probe]:
         Probe(
             "janus.plugins",
             "janus",
-            f"Attaching to every other plugin ({', '.join(_OTHER_PLUGINS)}), with our own "
-            "credentials.",
+            f"Attaching to every other plugin ({', '.join(_OTHER_PLUGINS)}), with our own secret.",
             "460 (no such plugin) to each",
             "Run `talkbutton up` without --with-echotest; it renders plugins.disable.",
             partial(_other_plugins, target),
@@ -85,10 +85,11 @@ def janus_probes(target: Target) -> list[Probe]:
 def _login_probes(target: Target) -> list[Probe]:
     """Return the attempts without good credentials.
 
-    For Janus the secret or a token is enough, so each attempt has neither.
+    Where Janus knows both a secret and tokens, either is enough: each attempt has neither.
     """
-    expired = _mint_token(target, expires_unix=target.now_unix() - _TOKEN_TTL_S)
-    forged = f"{expired.split(',')[0]}9,janus,janus.plugin.sip:{random.token_urlsafe(20)}="
+    expired = _login(target, now_unix=target.now_unix() - 2 * _TOKEN_TTL_S)["token"]
+    claims, _, _ = _login(target)["token"].partition(":")
+    forged = f"{claims}:{base64.b64encode(random.token_bytes(20)).decode()}"
     cases: dict[str, tuple[str, Login]] = {
         "no-secret": ("without credentials", {}),
         "wrong-secret": ("with a made-up secret", {"apisecret": random.token_hex(24)}),
@@ -108,20 +109,19 @@ def _login_probes(target: Target) -> list[Probe]:
     ]
 
 
-def _login(target: Target) -> dict[str, str]:
-    """Return what every request of ours carries."""
-    return {
-        "apisecret": target.secrets.janus_api_secret.get_secret_value(),
-        "token": _mint_token(target, expires_unix=target.now_unix() + _TOKEN_TTL_S),
-    }
+def _login(
+    target: Target, *, plugin: str = _SIP_PLUGIN, now_unix: int | None = None
+) -> dict[str, str]:
+    """Return what an honest request carries: the secret, and a token for one plugin.
 
-
-def _mint_token(target: Target, *, expires_unix: int) -> str:
-    """Source: ``janus_auth_check_signature`` of Janus 1.4."""
-    claim = f"{expires_unix},janus,janus.plugin.sip"
+    Source: ``auth.c`` of Janus 1.4, signed tokens.
+    """
+    expires_unix = (target.now_unix() if now_unix is None else now_unix) + _TOKEN_TTL_S
+    claims = f"{expires_unix},janus,{plugin}"
     key = target.secrets.janus_token_secret.get_secret_value().encode()
-    digest = hmac.new(key, claim.encode(), hashlib.sha1).digest()
-    return f"{claim}:{base64.b64encode(digest).decode()}"
+    signature = base64.b64encode(hmac.new(key, claims.encode(), hashlib.sha1).digest()).decode()
+    secret = target.secrets.janus_api_secret.get_secret_value()
+    return {"apisecret": secret, "token": f"{claims}:{signature}"}
 
 
 class _Api:
@@ -161,7 +161,7 @@ async def _works(target: Target) -> Outcome:
     async with _open_api(target, _login(target)) as api:
         answer = await api.ask("info")
     match answer:
-        case {"janus": "server_info", "plugins": {"janus.plugin.sip": _}}:
+        case {"janus": "server_info", "plugins": dict(plugins)} if _SIP_PLUGIN in plugins:
             return Held(f"Janus {answer.get('version_string', '')} with the SIP plugin".strip())
         case _:
             return Broken(f"its answer is {answer.get('error', answer.get('janus'))}")
@@ -178,6 +178,7 @@ async def _session_refused(target: Target, login: Login) -> Outcome:
 
 
 async def _other_plugins(target: Target) -> Outcome:
+    """With a token for each: one for the SIP plugin would hide a plugin that is loaded."""
     broken = []
     async with _open_api(target, _login(target)) as api:
         session_id = _session_id(await api.ask("create"))
@@ -185,10 +186,10 @@ async def _other_plugins(target: Target) -> Outcome:
             return NotTried("Janus gives us no session")
         for name in _OTHER_PLUGINS:
             plugin = f"janus.plugin.{name}"
-            code = _code(await api.ask("attach", session_id=session_id, plugin=plugin))
-            # A token names the plugins it is good for: for another one it is refused before.
-            is_refused = code in {_NO_SUCH_PLUGIN, _UNAUTHORIZED, 405}
-            broken += [] if is_refused else [f"{plugin}: {code or 'attached'}"]
+            login = _login(target, plugin=plugin)
+            answer = await api.ask("attach", session_id=session_id, plugin=plugin, **login)
+            code = _code(answer)
+            broken += [] if code == _NO_SUCH_PLUGIN else [f"{plugin}: {code or 'attached'}"]
         await api.ask("destroy", session_id=session_id)
     return judge(f"refused all {len(_OTHER_PLUGINS)}", broken, tried=len(_OTHER_PLUGINS))
 

@@ -143,7 +143,7 @@ def _environments(target: Target) -> Outcome:
 def _own_secrets(target: Target) -> Outcome:
     """A part's root may only be looked into by its owner and root."""
     broken, seen = [], set()
-    files = [target.secrets_file, *target.places.run.glob("*/secrets.toml")]
+    files = [target.secrets_file, *target.places.run.rglob("secrets.toml")]
     for part, process in _processes(target):
         root = Path(f"/proc/{process}/root")
         try:
@@ -151,10 +151,10 @@ def _own_secrets(target: Target) -> Outcome:
         except OSError:
             continue
         seen.add(part)
-        own = target.places.part_secrets(part)
+        own = target.places.run / part
         for file in files:
             inside = root / file.relative_to("/")
-            if file != own and inside.exists():
+            if not file.is_relative_to(own) and inside.exists():
                 broken.append(f"{part} sees {file.name} of {file.parent.name}")
     if not seen:
         return NotTried("the parts' roots may not be looked into; run it as their owner")

@@ -41,7 +41,7 @@ def render_report(findings: Sequence[Finding], *, duration_s: float) -> list[str
         lines += [""]
     counts = count(findings)
     lines.append(
-        f"{len(findings)} attacks in {duration_s:.0f} s: {counts.held} held, "
+        f"{len(findings)} attacks in {duration_s:.1f} s: {counts.held} held, "
         f"{counts.broken} broke through, {counts.not_tried} could not be tried"
     )
     for word in ("broken", "not tried"):

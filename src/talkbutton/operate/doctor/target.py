@@ -96,7 +96,7 @@ async def look_at(
         pids = await _pids(places)
         if must_run and not pids:
             raise StackError("doctor", "nothing runs in this folder", hint="run `talkbutton up`")
-        settings = await asyncio.to_thread(settings_of_the_running, places, environ)
+        settings = await asyncio.to_thread(settings_of_the_running, settings_path, environ, places)
     except PermissionError as exc:
         who = f"user {places.own.stat().st_uid}" if places.own.exists() else "its owner"
         raise StackError(

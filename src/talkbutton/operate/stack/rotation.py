@@ -76,7 +76,7 @@ async def apply_secrets(
     supervisor = Supervisor(places)
     if not await supervisor.is_up():
         return []
-    settings = await asyncio.to_thread(settings_of_the_running, places, environ)
+    settings = await asyncio.to_thread(settings_of_the_running, settings_path, environ, places)
     secrets = load_secrets(secrets_path(settings_path), environ)
     to_restart = parts_to_restart(changed)
     done: list[PartNews] = []

@@ -60,7 +60,7 @@ async def read_status(settings_path: Path, environ: Mapping[str, str]) -> list[P
     supervisor = Supervisor(places)
     if not await supervisor.is_up():
         return []
-    settings = await asyncio.to_thread(settings_of_the_running, places, environ)
+    settings = await asyncio.to_thread(settings_of_the_running, settings_path, environ, places)
     secrets = load_secrets(secrets_path(settings_path), environ)
     async with listening(places, f"status-{os.getpid()}") as heartbeats:
         probes = make_probes(settings, secrets, places, heartbeats)
@@ -77,19 +77,12 @@ async def read_status(settings_path: Path, environ: Mapping[str, str]) -> list[P
     return found
 
 
-def settings_of_the_running(places: Places, environ: Mapping[str, str]) -> Settings:
-    """Return what the parts were started with: the environment may differ now.
-
-    Where nothing was ever started, what they would be started with.
-
-    Raises:
-        SettingsError: If the settings cannot be used.
-        StackError: If this machine has no address that browsers could reach.
-    """
+def settings_of_the_running(path: Path, environ: Mapping[str, str], places: Places) -> Settings:
+    """Return what the parts were started with: the environment may differ now."""
     in_force = places.part_settings(_ANY_PYTHON_PART)
     if in_force.exists():
         return load_settings(in_force, {})
-    return settings_in_force(load_settings(places.settings, environ), places.folder)
+    return settings_in_force(load_settings(path, environ), places.folder)
 
 
 async def _ask_patiently(probe: Probe) -> str | None:
