@@ -344,3 +344,16 @@ def test_a_ledger_in_memory_cannot_be_reached(folder: Path) -> None:
     code, _, said = run("calls", "end", CALL)
     assert code == ExitCode.SETTINGS
     assert "use sqlite or redis" in said
+
+
+def test_rendered_files_hold_secrets_only_when_that_is_said(folder: Path) -> None:
+    run("init")
+    assert run("config", "render", "--out", "shown")[0] == ExitCode.OK
+    assert run("config", "render", "--out", "whole", "--with-secrets")[0] == ExitCode.OK
+
+    def text(of: str) -> str:
+        return "".join(path.read_text() for path in (folder / of).rglob("*") if path.is_file())
+
+    assert "hidden-sip-password" in text("shown")
+    assert not any(one in text("shown") for one in values(folder).values())
+    assert values(folder)["sip_password"] in text("whole")

@@ -22,8 +22,9 @@ from talkbutton.rules.render.firewall import (
     zone_rules,
 )
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
-from talkbutton.settings.model import Settings
+from talkbutton.settings.model import Secrets, Settings
 from talkbutton.settings.reference import settings_reference
+from talkbutton.settings.secrets import hidden_secrets
 
 __all__ = ["config_app"]
 
@@ -45,15 +46,21 @@ def check(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
 @config_app.command()
 def render(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to; made if missing.")],
+    with_secrets: Annotated[
+        bool,
+        typer.Option("--with-secrets", help="Write the secrets too, not what stands for them."),
+    ] = False,
     settings: SettingsFile = DEFAULT_SETTINGS,
 ) -> None:
-    """Write the configuration of coturn, Asterisk and Janus, as `up` uses it; it holds secrets.
+    """Write the configuration of coturn, Asterisk and Janus, as `up` uses it but for the secrets.
 
-    Example: talkbutton config render --out rendered
+    Examples: `talkbutton config render --out rendered`,
+    `talkbutton config render --out rendered --with-secrets`
     """
     with told_plainly():
         loaded = settings_in_force(load_settings(settings, os.environ), settings.absolute().parent)
-        _write(loaded, settings, out)
+        secrets = load_secrets(secrets_path(settings), os.environ)
+        _write(loaded, secrets if with_secrets else hidden_secrets(), out)
 
 
 @config_app.command("exposure")
@@ -127,8 +134,7 @@ def firewall(
     typer.echo((render_groups_json if as_json else write)(rules), nl=False)
 
 
-def _write(loaded: Settings, settings: Path, out: Path) -> None:
-    secrets = load_secrets(secrets_path(settings), os.environ)
+def _write(loaded: Settings, secrets: Secrets, out: Path) -> None:
     rendered = render_all(loaded, secrets, Places(loaded.network.media_address))
     try:
         for part, files in rendered.items():

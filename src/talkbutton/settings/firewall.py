@@ -1,14 +1,34 @@
 """What the firewall must be told: the machines of the other zones, and who may log in. Pure."""
 
+from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from talkbutton.settings.blocks import Block, Network, Port
+from talkbutton.settings.blocks import Block, Port, refused
 
 __all__ = ["FirewallSettings"]
 
-Networks = Annotated[tuple[Network, ...], Field(max_length=64)]
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        hint = "write an address or a network, such as 10.1.0.0/24"
+        raise refused("is no network", hint) from None
+    return text
+
+
+def _machines(text: str) -> str:
+    if ip_network(_network(text)).prefixlen == 0:
+        raise refused("is everybody", "name the addresses of that zone's own machines")
+    return text
+
+
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...], Field(min_length=1, max_length=64)
+]
+Machines = Annotated[tuple[Annotated[str, AfterValidator(_machines)], ...], Field(max_length=64)]
 
 
 class FirewallSettings(Block):
@@ -18,13 +38,13 @@ class FirewallSettings(Block):
     on one machine none is needed.
     """
 
-    edge_addresses: Networks = ()
+    edge_addresses: Machines = ()
     """Machines with the edge, the keeper, Janus and coturn."""
 
-    core_addresses: Networks = ()
+    core_addresses: Machines = ()
     """Machines with Asterisk."""
 
-    app_addresses: Networks = ()
+    app_addresses: Machines = ()
     """Machines with the bridge, the speech workers and Redis."""
 
     operator_networks: Networks = ("0.0.0.0/0", "::/0")

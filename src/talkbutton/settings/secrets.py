@@ -14,9 +14,11 @@ __all__ = [
     "EdgeSecrets",
     "KeeperSecrets",
     "Secrets",
+    "hidden_secrets",
     "parts_that_know",
 ]
 
+_SHORTEST = 32
 PREVIOUS = "_previous"
 """Ends the name of the value before a rotation."""
 
@@ -110,3 +112,14 @@ _KNOWN_BY: Mapping[str, frozenset[str]] = {
 def parts_that_know(name: str) -> tuple[str, ...]:
     """Return the parts that may know a secret; those that check it come before who signs."""
     return tuple(part for part, names in _KNOWN_BY.items() if name in names)
+
+
+def hidden_secrets() -> Secrets:
+    """Return what stands for the secrets where somebody looks: their names."""
+    return Secrets.model_validate(
+        {
+            name: f"hidden-{name.replace('_', '-')}".ljust(_SHORTEST, "-")
+            for name, one in Secrets.model_fields.items()
+            if one.is_required()
+        }
+    )

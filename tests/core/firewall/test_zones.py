@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from support.reach import admits
 from talkbutton.errors import SettingsError
@@ -137,3 +138,11 @@ def test_ufw_opens_ssh_before_it_closes_the_rest() -> None:
     lines = render_ufw(zone_rules(settings(), "core")).splitlines()
     ssh = next(i for i, line in enumerate(lines) if line.endswith("comment SSH"))
     assert ssh < lines.index("ufw default deny incoming")
+
+
+def test_a_firewall_takes_everybody_for_operators_and_for_nobody_else() -> None:
+    everybody = {"operator_networks": ["0.0.0.0/0", "::/0"]}
+    assert settings(firewall=everybody).firewall == Settings(version=1).firewall
+    for bad in ({"core_addresses": ["0.0.0.0/0"]}, {"edge_addresses": ["10.1.0.2/8"]}):
+        with pytest.raises(ValidationError):
+            settings(firewall=bad)

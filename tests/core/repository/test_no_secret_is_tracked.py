@@ -21,8 +21,14 @@ from talkbutton.settings.secrets_file import new_secret
 pytestmark = pytest.mark.core
 
 ROOT = Path(__file__).parents[3]
-GUESSES = {"Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector", "IPPublicDetector"}
-"""Detectors that cry at hashes, at the word password and at example addresses."""
+GUESSES = {
+    "Base64HighEntropyString",
+    "HexHighEntropyString",
+    "IPPublicDetector",
+    "KeywordDetector",
+    "TelegramBotTokenDetector",
+}
+"""Detectors that cry at hashes, example addresses, the word password and digits before a colon."""
 
 ALLOWED = "pragma: allowlist secret"
 OUR_FORM = re.compile(r"(?<![0-9a-f])[0-9a-f]{48}(?![0-9a-f])")
