@@ -9,36 +9,45 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from support import edge_rig
-from support.edge_rig import ORIGIN, SECRETS, SETTINGS, EdgeRig, running_edge
+from support.edge_rig import ORIGIN, PLENTY, SECRETS, SETTINGS, EdgeRig, running_edge
 from support.proof import pack_solution, solve
 from support.provider import PROVIDER_SECRET, running_provider
 from talkbutton.rules.admission import challenge as proof
 from talkbutton.runtime.ledger import MemoryLedger
-from talkbutton.settings.model import ChallengeSettings, SiteLimits, SiteSettings
+from talkbutton.settings.model import (
+    ChallengeSettings,
+    ConsentSettings,
+    EdgeSecrets,
+    SiteSettings,
+)
 
 pytestmark = [pytest.mark.security, pytest.mark.anyio]
 
 guarded = pytest.mark.parametrize("guarded", [True, False], ids=["guard on", "guard off"])
 
-PLENTY = SiteLimits(
-    calls_per_address=100,
-    calls_per_address_and_hour=1_000,
-    sessions_per_address_and_minute=1_000,
-)
-
 
 @asynccontextmanager
-async def asking_edge(folder: Path, **challenge: Any) -> AsyncIterator[EdgeRig]:
+async def asking_edge(
+    folder: Path,
+    *,
+    secrets: EdgeSecrets = SECRETS,
+    consent: ConsentSettings | None = None,
+    **challenge: Any,
+) -> AsyncIterator[EdgeRig]:
     chosen = ChallengeSettings(
         **{"when": "always", "cost_min": 1_000, "cost_max": 1_000, **challenge}
     )
     sites = {
-        name: SiteSettings(allowed_origins=(ORIGIN,), challenge=chosen, limits=PLENTY)
+        name: SiteSettings(
+            allowed_origins=(ORIGIN,),
+            challenge=chosen,
+            limits=PLENTY,
+            consent=consent or ConsentSettings(),
+        )
         for name in ("default", "other")
     }
     settings = SETTINGS.model_copy(update={"sites": sites})
-    async with running_edge(folder, settings=settings, is_challenging=True) as rig:
+    async with running_edge(folder, settings=settings, secrets=secrets, is_challenging=True) as rig:
         yield rig
 
 
@@ -61,6 +70,16 @@ async def challenge_of(rig: EdgeRig) -> dict[str, Any]:
 async def test_a_session_without_work(tmp_path: Path, guarded: bool) -> None:
     async with asking_edge(tmp_path, when="always" if guarded else "never") as rig:
         assert await ask(rig) == (401 if guarded else 201)
+
+
+@guarded
+async def test_consent_is_no_way_around_the_work(tmp_path: Path, guarded: bool) -> None:
+    consent = ConsentSettings(text="May we record the call?")
+    when = "always" if guarded else "never"
+    async with asking_edge(tmp_path, consent=consent, when=when) as rig:
+        body = {"site": "default", "consent": True}
+        answer = await rig.http.post("/v1/sessions", json=body, headers={"Origin": ORIGIN})
+        assert answer.status_code == (401 if guarded else 201)
 
 
 @guarded
@@ -138,15 +157,13 @@ async def test_a_challenge_that_the_attacker_made(
 
 
 @guarded
-async def test_a_robot_with_a_low_score(
-    tmp_path: Path, guarded: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_robot_with_a_low_score(tmp_path: Path, guarded: bool) -> None:
     secrets = SECRETS.model_copy(update={"challenge_provider_secret": SecretStr(PROVIDER_SECRET)})
-    monkeypatch.setattr(edge_rig, "SECRETS", secrets)
     async with running_provider() as provider:
         provider.good["t"] = {"hostname": "shop.example", "action": "talkbutton", "score": 0.1}
         async with asking_edge(
             tmp_path,
+            secrets=secrets,
             kind="recaptcha",
             site_key="k",
             verify_url=provider.url,

@@ -29,16 +29,14 @@ def folder(tmp_path: Path) -> Path:
     """Lay out a deployment's files as ``up`` does."""
     places = Places(tmp_path / "talkbutton.toml")
     secrets = tmp_path / "talkbutton.secrets.toml"
-    settings = places.run / "edge" / "talkbutton.toml"
+    settings = places.part_settings("edge")
     config = places.config("janus") / "janus.jcfg"
-    for directory in (places.log, places.state, settings.parent, config.parent):
-        directory.mkdir(parents=True)
+    files = (places.settings, secrets, settings, config, places.part_secrets("bridge"))
+    for directory in (places.log, places.state, *(file.parent for file in files)):
+        directory.mkdir(parents=True, exist_ok=True)
+    for directory in (places.own, *places.own.rglob("*")):
         directory.chmod(0o700)
-    for directory in (places.own, places.run):
-        directory.chmod(0o700)
-    for file in (places.settings, secrets, settings, config, places.part_secrets("bridge")):
-        file.parent.mkdir(exist_ok=True, parents=True)
-        file.parent.chmod(0o700)
+    for file in files:
         file.write_text("# nothing\n")
         file.chmod(0o400)
     places.part_log("edge").write_text("all is well\n")
@@ -87,7 +85,7 @@ async def test_a_part_without_a_sandbox_is_found(
     assert found["environments"] == Broken("edge holds grant_key")
     assert isinstance(found["own-secrets"], Broken)
     assert "edge sees talkbutton.secrets.toml" in found["own-secrets"].evidence
-    assert "edge sees secrets.toml of bridge" in found["own-secrets"].evidence
+    assert "edge sees .talkbutton/run/bridge/given/secrets.toml" in found["own-secrets"].evidence
     assert isinstance(found["edge-listens"], Broken)
     assert isinstance(found["command-lines"], Held)
     assert found["bridge-listens-privately"] == NotTried("bridge does not run")
@@ -118,7 +116,7 @@ async def test_closed_files_hold(folder: Path) -> None:
         ("talkbutton.secrets.toml", 0o640, "secrets", "others may read it: mode 640"),
         (".talkbutton", 0o755, "rendered", ".talkbutton has mode 755"),
         (".talkbutton/config/janus/janus.jcfg", 0o444, "rendered", "janus.jcfg has mode 444"),
-        (".talkbutton/run/edge/talkbutton.toml", 0o604, "rendered", "toml has mode 604"),
+        (".talkbutton/run/edge/given/talkbutton.toml", 0o604, "rendered", "toml has mode 604"),
         ("talkbutton.toml", 0o666, "settings", "others may write"),
     ],
 )

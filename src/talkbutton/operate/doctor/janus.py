@@ -5,8 +5,6 @@ Source: Janus documentation, "Authenticating the Janus API"; ``apierror.h`` of J
 
 import asyncio
 import base64
-import hashlib
-import hmac
 import json
 import secrets as random
 from collections.abc import AsyncIterator, Mapping
@@ -23,12 +21,12 @@ from talkbutton.operate.doctor.listening import listens_only, within
 from talkbutton.operate.doctor.probe import Broken, Held, NotTried, Outcome, Probe, judge
 from talkbutton.operate.doctor.sockets import OpenSocket, is_port_open
 from talkbutton.operate.doctor.target import Target
+from talkbutton.protocols.janus.login import TOKEN_TTL_S, JanusLogin
 from talkbutton.settings.addresses import janus_api_url
 
 __all__ = ["janus_probes"]
 
 _UNAUTHORIZED, _NO_SUCH_PLUGIN = 403, 460
-_TOKEN_TTL_S = 60
 _SIP_PLUGIN = "janus.plugin.sip"
 _ADMIN_PORTS = (7088, 7188, 7889, 7989, 8089, 8989)
 """Where Janus's other transports and its admin API listen by default."""
@@ -87,7 +85,7 @@ def _login_probes(target: Target) -> list[Probe]:
 
     Where Janus knows both a secret and tokens, either is enough: each attempt has neither.
     """
-    expired = _login(target, now_unix=target.now_unix() - 2 * _TOKEN_TTL_S)["token"]
+    expired = _login(target, now_unix=target.now_unix() - 2 * TOKEN_TTL_S)["token"]
     claims, _, _ = _login(target)["token"].partition(":")
     forged = f"{claims}:{base64.b64encode(random.token_bytes(20)).decode()}"
     cases: dict[str, tuple[str, Login]] = {
@@ -112,16 +110,12 @@ def _login_probes(target: Target) -> list[Probe]:
 def _login(
     target: Target, *, plugin: str = _SIP_PLUGIN, now_unix: int | None = None
 ) -> dict[str, str]:
-    """Return what an honest request carries: the secret, and a token for one plugin.
-
-    Source: ``auth.c`` of Janus 1.4, signed tokens.
-    """
-    expires_unix = (target.now_unix() if now_unix is None else now_unix) + _TOKEN_TTL_S
-    claims = f"{expires_unix},janus,{plugin}"
-    key = target.secrets.janus_token_secret.get_secret_value().encode()
-    signature = base64.b64encode(hmac.new(key, claims.encode(), hashlib.sha1).digest()).decode()
-    secret = target.secrets.janus_api_secret.get_secret_value()
-    return {"apisecret": secret, "token": f"{claims}:{signature}"}
+    """Return what an honest request carries: a token for one plugin."""
+    login = JanusLogin(
+        target.secrets.janus_api_secret.get_secret_value(),
+        target.secrets.janus_token_secret.get_secret_value(),
+    )
+    return login.fields(now_unix=now_unix or target.now_unix(), plugin=plugin)
 
 
 class _Api:

@@ -155,7 +155,7 @@ def _own_secrets(target: Target) -> Outcome:
         for file in files:
             inside = root / file.relative_to("/")
             if not file.is_relative_to(own) and inside.exists():
-                broken.append(f"{part} sees {file.name} of {file.parent.name}")
+                broken.append(f"{part} sees {file.relative_to(target.places.folder)}")
     if not seen:
         return NotTried("the parts' roots may not be looked into; run it as their owner")
     return judge(f"so for all {len(seen)} parts", sorted(set(broken)), tried=len(seen))
