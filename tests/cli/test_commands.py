@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 from talkbutton.cli.exit_codes import ExitCode
 from talkbutton.cli.main import app
 from talkbutton.operate.stack.places import Places
+from talkbutton.rules.admission.call_claims import call_lease, revoked_key
 from talkbutton.runtime.journal import Journal
+from talkbutton.runtime.ledger import SqliteLedger
 from talkbutton.settings.load import secrets_path
 from talkbutton.settings.secrets_file import read_secrets_file
 from talkbutton.settings.starter import write_first_settings
@@ -58,6 +61,7 @@ COMMANDS = [
     ["doctor"],
     ["calls"],
     ["calls", "show"],
+    ["calls", "end"],
     ["config", "check"],
     ["config", "render"],
     ["config", "reference"],
@@ -312,3 +316,44 @@ def test_rendered_files_hold_secrets_only_when_that_is_said(folder: Path) -> Non
     assert "hidden-sip-password" in text("shown")
     assert not any(one in text("shown") for one in values(folder).values())
     assert values(folder)["sip_password"] in text("whole")
+
+
+def test_a_call_is_ended_by_a_beginning_of_its_id(folder: Path) -> None:
+    places = Places(folder / "talkbutton.toml")
+    write_first_settings(places.settings)
+    asyncio.run(write_call(places.journal, CALL))
+    code, _, said = run("calls", "end", CALL[:12])
+    assert code == ExitCode.STACK
+    assert "no edge has run here yet; start it with `talkbutton up`" in said
+
+    async def start_call() -> None:
+        ledger = SqliteLedger(places.ledger)
+        await ledger.open()
+        lease = call_lease(CALL, until_unix=time.time() + 60)
+        await ledger.take(CALL, [lease], now_unix=time.time())
+        await ledger.close()
+
+    async def revoked() -> tuple[float, float]:
+        ledger = SqliteLedger(places.ledger)
+        await ledger.open()
+        keys = (revoked_key(CALL), call_lease(CALL, until_unix=0.0).key)
+        weights = [await ledger.weigh(key, now_unix=time.time()) for key in keys]
+        await ledger.close()
+        return weights[0], weights[1]
+
+    asyncio.run(start_call())
+    assert run("calls", "end", CALL[:12])[:2] == (ExitCode.OK, "ended\n")
+    assert asyncio.run(revoked()) == (1.0, 0.0)
+    code, said, _ = run("calls", "end", CALL)
+    assert (code, said) == (ExitCode.OK, "it was not going on; it cannot start any more\n")
+    assert "grant.revoked" in run("calls", "show", CALL)[1]
+    assert run("calls", "end", "ffff")[0] == ExitCode.FINDINGS
+
+
+def test_a_ledger_in_memory_cannot_be_reached(folder: Path) -> None:
+    places = Places(folder / "talkbutton.toml")
+    places.settings.write_text('version = 1\n[limits]\nstore = "memory"\n')
+    asyncio.run(write_call(places.journal, CALL))
+    code, _, said = run("calls", "end", CALL)
+    assert code == ExitCode.SETTINGS
+    assert "use sqlite or redis" in said

@@ -123,3 +123,24 @@ def test_an_edge_killed_in_mid_call_frees_its_place_within_the_lease(
     wait_until("its place is free", lambda: not calls_held(narrow_stack), deadline_s=LEASE_S + 1)
     wait_until("the new edge gives it", lambda: ask(narrow_stack) == "ok", deadline_s=20)
     narrow_stack.wait_for_nothing_left()
+
+
+_NO_MICROPHONE = """() => {
+  const no = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+  navigator.mediaDevices.getUserMedia = no;
+}"""
+
+
+def test_who_refuses_the_microphone_may_press_again_at_once(
+    narrow_stack: Stack, page: Page
+) -> None:
+    wait_until("the address is free", lambda: not calls_held(narrow_stack), deadline_s=70)
+    visitor = Visitor.arrive(page, narrow_stack.url, speaks=False)
+    page.evaluate(_NO_MICROPHONE)
+    for _ in range(3):
+        visitor.press()
+        visitor.wait_for_state("ended")
+        assert visitor.end_code() == "mic-denied"
+        wait_until("the grant is given back", lambda: not calls_held(narrow_stack), deadline_s=5)
+        visitor.press()  # away with the words
+    assert ask(narrow_stack) == "ok"

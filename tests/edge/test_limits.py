@@ -44,6 +44,10 @@ class MoodyLedger(MemoryLedger):
         self._answer()
         return await super().renew(holder, *keys, until_unix=until_unix, now_unix=now_unix)
 
+    async def weigh(self, key: str, *, now_unix: float) -> float:
+        self._answer()
+        return await super().weigh(key, now_unix=now_unix)
+
     def _answer(self) -> None:
         if self.is_lost:
             raise ConnectionLost("the ledger is lost")
@@ -160,6 +164,7 @@ async def test_without_the_ledger_nobody_starts_and_calls_go_on(tmp_path: Path) 
         async with rig.caller() as (visitor, call):
             ledger.is_lost = True
             assert refusal(await rig.ask()) == (503, "limits_unavailable")
+            assert await rig.ready_code() == "limits_unavailable"
             async with rig.visitor() as late:
                 await late.say("start", token=waiting)
                 assert (await late.hear())["code"] == "limits_unavailable"

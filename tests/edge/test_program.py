@@ -1,5 +1,8 @@
 import asyncio
+import contextlib
+import errno
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,3 +100,42 @@ async def test_stopping_hangs_up_every_call(tmp_path: Path) -> None:
     assert call.is_hung_up
     await socket.wait_closed()
     assert socket.close_code == 1012
+
+
+async def test_an_edge_that_cannot_let_anybody_in_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its supervisor starts it again: better than one that looks alive."""
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("talkbutton.edge.server._Server._accept", fail)
+    with pytest.raises(ExceptionGroup) as failure:
+        async with asyncio.timeout(5):
+            await run(settings_for(free_port()), SECRETS, tmp_path)
+    assert failure.group_contains(ZeroDivisionError)
+
+
+async def test_too_many_open_files_are_waited_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_edge(tmp_path) as rig:
+        loop = asyncio.get_running_loop()
+        accept, failures = loop.sock_accept, iter([errno.EMFILE, errno.EHOSTUNREACH])
+
+        async def accept_sometimes(listener: socket.socket) -> object:
+            found = await accept(listener)
+            if (number := next(failures, None)) is not None:
+                found[0].close()
+                raise OSError(number, "no")
+            return found
+
+        monkeypatch.setattr(loop, "sock_accept", accept_sometimes)
+        await rig.until_ready_code("ok")
+        for _ in range(4):
+            with contextlib.suppress(httpx.TransportError):
+                async with httpx.AsyncClient(trust_env=False) as visitor:
+                    await visitor.get(f"http://127.0.0.1:{rig.port}/healthz")
+        assert next(failures, None) is None
+        assert (await rig.http.get("/healthz")).status_code == 200

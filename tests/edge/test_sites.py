@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.edge_rig import OFFER, ORIGIN, SETTINGS, EdgeRig, running_edge
+from support.edge_rig import OFFER, ORIGIN, PLENTY, SETTINGS, EdgeRig, running_edge
 from talkbutton.protocols.ticket import TICKET_HEADER, verify_ticket
 from talkbutton.settings.model import ConsentSettings, HoursSettings, Settings, SiteSettings
 
@@ -27,7 +27,10 @@ SITES: dict[str, dict[str, Any]] = {
 
 
 def settings(sites: dict[str, dict[str, Any]]) -> Settings:
-    made = {name: SiteSettings(allowed_origins=(ORIGIN,), **more) for name, more in sites.items()}
+    made = {
+        name: SiteSettings(allowed_origins=(ORIGIN,), limits=PLENTY, **more)
+        for name, more in sites.items()
+    }
     return SETTINGS.model_copy(update={"sites": {**SETTINGS.sites, **made}})
 
 

@@ -57,7 +57,8 @@ def _rendered(deployment: str) -> dict[str, str]:
     blocks, places = DEPLOYMENTS[deployment]
     document = {"version": 1, **blocks}
     secrets = {
-        name: f"golden-{name.replace('_', '-')}-{'0123456789' * 2}" for name in Secrets.model_fields
+        name: f"golden-{name.replace('_', '-')}-{'0123456789' * 2}x"
+        for name in Secrets.model_fields
     }
     settings = Settings.model_validate(document, strict=False)
     parts = render_all(settings, Secrets.model_validate(secrets), places)

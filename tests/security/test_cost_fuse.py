@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from support.edge_rig import ORIGIN, SETTINGS, EdgeRig, running_edge
+from support.edge_rig import ORIGIN, PLENTY, SETTINGS, EdgeRig, running_edge
 from talkbutton.bots.interface import CallFacts
 from talkbutton.bridge.line import CallLine
 from talkbutton.protocols.audio import first_speech
@@ -23,7 +23,7 @@ NEVER = HoursSettings(
 
 async def ask_many(folder: Path, site: dict[str, Any], count: int) -> list[str]:
     """Return what becomes of so many session requests at once: codes, ``ok`` for a grant."""
-    made = SiteSettings(allowed_origins=(ORIGIN,), **site)
+    made = SiteSettings(allowed_origins=(ORIGIN,), limits=PLENTY, **site)
     settings = SETTINGS.model_copy(update={"sites": {"default": made}})
 
     async def ask(rig: EdgeRig) -> str:
@@ -39,13 +39,13 @@ async def ask_many(folder: Path, site: dict[str, Any], count: int) -> list[str]:
         ({"calls_per_day": 3}, 3),
         ({"minutes_per_day": 25}, 2),
         ({"money_per_day": 1.0, "price_per_minute": 0.1}, 1),
-        ({}, 40),
+        ({}, 15),
     ],
 )
 async def test_calls_asked_for_at_once_do_not_overrun_the_budget(
     tmp_path: Path, budget: dict[str, Any], granted: int
 ) -> None:
-    codes = await ask_many(tmp_path, {"budget": BudgetSettings(**budget)}, 40)
+    codes = await ask_many(tmp_path, {"budget": BudgetSettings(**budget)}, 15)
     assert codes.count("ok") == granted
     assert set(codes) <= {"ok", "budget_spent"}
 

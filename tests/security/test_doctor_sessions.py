@@ -1,6 +1,9 @@
 """The doctor's attacks on the session API: a sound edge holds, an edge without guards does not."""
 
 import asyncio
+import base64
+import hashlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +17,15 @@ from starlette.responses import JSONResponse, Response
 
 from support.daemons import live_secrets
 from support.edge_rig import SETTINGS, running_edge
-from talkbutton.operate.doctor import Broken, Held, NotTried, Outcome, Target, examine
+from talkbutton.operate.doctor import (
+    Broken,
+    Held,
+    NotTried,
+    Outcome,
+    Target,
+    choose_probes,
+    examine,
+)
 from talkbutton.operate.doctor.sessions import sessions_probes
 from talkbutton.operate.stack.places import Places
 from talkbutton.settings.model import Settings
@@ -32,8 +43,8 @@ def target(folder: Path, port: int, settings: Settings = SETTINGS) -> Target:
     return Target(here, live_secrets(), folder / "s", Places(folder / "talkbutton.toml"))
 
 
-async def attack(one: Target) -> dict[str, Outcome]:
-    findings = await examine(sessions_probes(one))
+async def attack(one: Target, *only: str) -> dict[str, Outcome]:
+    findings = await examine(choose_probes(sessions_probes(one), only))
     return {finding.probe.name: finding.outcome for finding in findings}
 
 
@@ -68,15 +79,40 @@ async def test_an_edge_that_gives_no_grant_is_not_taken_for_a_safe_one(tmp_path:
 
 
 async def test_an_edge_without_any_guard_fails_every_attack(tmp_path: Path) -> None:
-    async with _believer() as port:
+    async with _running(_believer()) as port:
         found = await attack(target(tmp_path, port))
     held = {name: one for name, one in found.items() if not isinstance(one, Broken)}
     assert held.keys() == CONTROLS, held
 
 
-@asynccontextmanager
-async def _believer() -> AsyncIterator[int]:
-    """Run an edge that gives everybody everything."""
+async def test_an_edge_that_asks_for_work_and_patience_is_given_both(tmp_path: Path) -> None:
+    async with _running(_strict()) as port:
+        found = await attack(target(tmp_path, port), "sessions.works", "sessions.token-in-url")
+    assert found["sessions.works"] == Held("a grant was given and accepted")
+
+
+def _strict() -> FastAPI:
+    """Return an edge that asks the first to wait, the second to work, and gives the third."""
+    app = FastAPI(openapi_url=None)
+    answers = [
+        JSONResponse({"code": "address_sessions"}, 429, {"Retry-After": "1"}),
+        JSONResponse({"code": "challenge_needed", "challenge": _WORK}, 401),
+    ]
+
+    @app.post("/v1/sessions")
+    async def sessions(request: Request) -> Response:
+        if answers:
+            return answers.pop(0)
+        solution = json.loads(base64.b64decode((await request.json())["challenge"]))
+        assert solution == {**_WORK_SENT_BACK, "number": _NUMBER}
+        return JSONResponse({"token": "t"}, 201)
+
+    app.websocket("/v1/signaling")(_ready)
+    return app
+
+
+def _believer() -> FastAPI:
+    """Return an edge that gives everybody everything."""
     app = FastAPI(openapi_url=None)
 
     @app.post("/v1/sessions")
@@ -88,12 +124,18 @@ async def _believer() -> AsyncIterator[int]:
     async def anything(path: str) -> Response:
         return Response(path, 200, _CARELESS)
 
-    @app.websocket("/v1/signaling")
-    async def signaling(websocket: WebSocket) -> None:
-        await websocket.accept(subprotocol="talkbutton.v1")
-        await websocket.send_json({"type": "ready"})
-        await websocket.close(1000)
+    app.websocket("/v1/signaling")(_ready)
+    return app
 
+
+async def _ready(websocket: WebSocket) -> None:
+    await websocket.accept(subprotocol="talkbutton.v1")
+    await websocket.send_json({"type": "ready"})
+    await websocket.close(1000)
+
+
+@asynccontextmanager
+async def _running(app: FastAPI) -> AsyncIterator[int]:
     server = uvicorn.Server(
         uvicorn.Config(app, ws="websockets-sansio", log_config=None, lifespan="off")
     )
@@ -109,6 +151,14 @@ async def _believer() -> AsyncIterator[int]:
             await serving
 
 
+_NUMBER = 321
+_WORK_SENT_BACK = {
+    "algorithm": "SHA-256",
+    "challenge": hashlib.sha256(f"salt?{_NUMBER}".encode()).hexdigest(),
+    "salt": "salt?",
+    "signature": "s",
+}
+_WORK = {**_WORK_SENT_BACK, "maxnumber": 1_000}
 _CARELESS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Credentials": "true",

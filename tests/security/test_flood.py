@@ -11,7 +11,7 @@ from support.flood import ATTACKERS, HONEST_A_SECOND, flood, flooded_edge
 
 pytestmark = pytest.mark.security
 
-SECONDS = 8.0
+SECONDS = 6.0
 RATE_HZ = 1_000.0
 BURST, PER_S = 6, 1 / 3  # of ``Gate`` at the default limit, which may be stricter
 MEMORY_MAX_BYTES = 64 * 1024 * 1024  # more than before; a request that stays costs some kB
@@ -34,7 +34,7 @@ def test_a_flood_locks_nobody_out_and_is_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_guarded", [True, False])
 def test_one_attacker_gets_no_more_than_the_limit(tmp_path: Path, *, is_guarded: bool) -> None:
     with flooded_edge(tmp_path, limit=10 if is_guarded else 100_000) as (port, _):
-        result = flood(port, rate_hz=200.0, seconds=3.0, attackers=10)
+        result = flood(port, rate_hz=200.0, seconds=2.0, attackers=10)
     allowed = BURST + result.seconds * PER_S + 1
     assert (result.granted_to_one_max <= allowed) is is_guarded
     assert result.honest_granted == result.honest

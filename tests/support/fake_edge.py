@@ -185,6 +185,7 @@ def serve_fake_edge(port: int = 0) -> Iterator[FakeEdge]:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
+    listener.listen()  # so that nobody is refused who comes before the server's thread runs
     edge = FakeEdge(listener.getsockname()[1])
     server = uvicorn.Server(
         uvicorn.Config(
@@ -202,6 +203,10 @@ def serve_fake_edge(port: int = 0) -> Iterator[FakeEdge]:
         server.should_exit = True
         thread.join(timeout=10)
         listener.close()
+
+
+async def _cancel(request: Request) -> Response:
+    return Response(status_code=204, headers=_cors(request))
 
 
 def _create_app(edge: FakeEdge) -> ASGIApp:
@@ -241,6 +246,7 @@ def _create_app(edge: FakeEdge) -> ASGIApp:
         routes=[
             Route("/v1/sessions", sessions, methods=["POST", "OPTIONS"]),
             Route("/v1/sites/default", site),
+            Route("/v1/sessions/cancel", _cancel, methods=["POST", "OPTIONS"]),
             WebSocketRoute("/v1/signaling", signaling),
             WebSocketRoute("/bot-socket", bot_socket),
             Route("/bot", bot_page),
@@ -280,10 +286,10 @@ def _bare_page(query: Mapping[str, str]) -> str:
 
 
 async def _answer_session(edge: FakeEdge, request: Request) -> Response:
-    origin = request.headers.get("origin", "")
-    cors = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Headers": "Content-Type"}
+    cors = _cors(request)
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=cors)
+    origin = request.headers.get("origin", "")
     edge.session_requests.append({"origin": origin, **await request.json()})
     if edge.script.holds_session:
         await anyio.to_thread.run_sync(edge._released.wait, 20)
@@ -307,6 +313,11 @@ async def _answer_session(edge: FakeEdge, request: Request) -> Response:
             headers={**cors, "Content-Type": "application/problem+json"},
         )
     return JSONResponse(_grant(edge), 201, headers=cors)
+
+
+def _cors(request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin", "")
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Headers": "Content-Type"}
 
 
 def _grant(edge: FakeEdge) -> dict[str, Any]:

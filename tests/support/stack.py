@@ -64,6 +64,7 @@ media_address = "{media_address}"
 listen_address = "{host}"
 port = {base}
 public_url = "http://{host}:{base}"
+sockets_per_address_max = 200
 [sites.default]
 allowed_origins = ["http://{host}:{base}"]
 {site}

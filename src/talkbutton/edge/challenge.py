@@ -15,12 +15,13 @@ from talkbutton.ids import CALL_ID_RANDOM_BYTES, call_id_unix, make_call_id
 from talkbutton.rules.admission import (
     CHALLENGE_TTL_S,
     NUMBER_RANDOM_BYTES,
-    Refused,
     SessionRequest,
     Solved,
-    admit,
     bot_signals,
+    first_missing_part,
+    is_origin_allowed,
     issue_challenge,
+    owners_refusal,
     proof_cost,
     refuse,
     signal_weight,
@@ -77,15 +78,19 @@ async def pass_challenge(
 ) -> str | JSONResponse:
     """Return the id that the call will have, or the answer that asks for work or refuses it.
 
-    A visitor who would be refused anyway goes on to hear so, without working for it first.
+    Who would be refused whatever they prove goes on to hear so, without working for it first. What
+    is asked here must refuse them there too, or this is a way around the challenge.
     """
     call_id = _fresh_call_id(context)
     wanted = context.settings.sites.get(site)
     if wanted is None or wanted.challenge.when == "never":
         return call_id
     asked = SessionRequest(call_id, site, origin, address)
-    clocks = {"now": context.presence.now, "now_unix": context.wall_clock()}
-    if isinstance(admit(asked, context.presence.liveness, context.settings, **clocks), Refused):
+    if not is_origin_allowed(origin, wanted.allowed_origins):
+        return call_id
+    if owners_refusal(wanted, now_unix=context.wall_clock()) is not None:
+        return call_id
+    if first_missing_part(context.presence.liveness, now=context.presence.now) is not None:
         return call_id
     if solution is None:
         return _ask_for_work(context, request, asked, wanted.challenge)

@@ -45,6 +45,7 @@ class RefreshAnswer(BaseModel):
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     403: {"model": Problem, "description": "The token is not good for this, or not from here."},
+    404: {"model": Problem, "description": "The site is not there any more."},
     410: {"model": Problem, "description": "The call is over."},
     413: {"model": Problem, "description": "The body is too long."},
     422: {"model": Problem, "description": "The body has the wrong form."},

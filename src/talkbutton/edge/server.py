@@ -1,6 +1,7 @@
 """Runs the application on uvicorn, on a socket of our own, until cancelled."""
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
@@ -27,6 +28,7 @@ _log = logging.getLogger("talkbutton.edge")
 
 _BACKLOG = 2_048
 _ACCEPT_AT_ONCE = 100
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _ACCEPT_PAUSE_S = 0.1
 _HANDSHAKE_DEADLINE_S = 10.0
 _TLS_CLOSE_DEADLINE_S = 1.0
@@ -90,6 +92,13 @@ class _Server(uvicorn.Server):
         self._accepting = asyncio.create_task(self._accept(listener))
         self.started = True
 
+    async def on_tick(self, counter: int) -> bool:
+        """End the program if nobody can come in any more; its supervisor starts it again."""
+        assert self._accepting is not None
+        if self._accepting.done():
+            self._accepting.result()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         assert self._accepting is not None
         for task in (self._accepting, *self._welcoming):
@@ -107,9 +116,10 @@ class _Server(uvicorn.Server):
                     self._let_in(*listener.accept())
             except BlockingIOError:
                 continue
-            except OSError as exc:  # out of descriptors: those inside must leave first
-                _log.warning("a connection could not be accepted: %s", exc.strerror)
-                await asyncio.sleep(_ACCEPT_PAUSE_S)
+            except OSError as exc:
+                if exc.errno in _EXHAUSTED:  # those inside must leave first
+                    _log.warning("a connection could not be accepted: %s", exc.strerror)
+                    await asyncio.sleep(_ACCEPT_PAUSE_S)
 
     def _let_in(self, connection: socket.socket, peer: tuple[str, int]) -> None:
         connection.setblocking(False)

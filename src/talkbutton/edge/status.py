@@ -6,7 +6,8 @@ from pydantic import BaseModel
 
 from talkbutton.edge.context import Context
 from talkbutton.edge.problem import Problem, refused_response
-from talkbutton.rules.admission import first_missing_part
+from talkbutton.errors import ConnectionLost
+from talkbutton.rules.admission import first_missing_part, refuse
 
 __all__ = ["Status", "router"]
 
@@ -35,4 +36,9 @@ async def readyz(context: Context) -> Status | JSONResponse:
     """Say whether a call could be started now."""
     presence = context.presence
     missing = first_missing_part(presence.liveness, now=presence.now)
+    if missing is None:
+        try:
+            await context.ledger.weigh("calls:all", now_unix=context.wall_clock())
+        except ConnectionLost:
+            missing = refuse("limits_unavailable")
     return Status() if missing is None else refused_response(missing)

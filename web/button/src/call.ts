@@ -9,7 +9,7 @@ import { solveChallenge } from './challenge.js';
 import { LevelMeter, type Levels } from './level.js';
 import { askForMicrophone } from './microphone.js';
 import { Peer } from './peer.js';
-import { openSession, type Grant } from './session.js';
+import { cancelSession, openSession, type Grant } from './session.js';
 import { Signaling } from './signaling.js';
 import type { Caption, Report, Signal } from './signals.js';
 import type { ByeReason, CallInput, EndCode } from './state.js';
@@ -85,6 +85,7 @@ export class Call {
   async openSession(): Promise<void> {
     const { endpoint, site, hasConsent, host } = this.#place;
     const { signal } = this.#abort;
+    if (this.#grant) await cancelSession(endpoint, this.#grant);
     const question = { site, ...(hasConsent ? { consent: true } : {}) };
     const answer = await openSession(endpoint, question, signal, (challenge) => {
       this.#take({ type: 'session-proving' });
@@ -139,6 +140,7 @@ export class Call {
   hangUp(bye: ByeReason): void {
     this.#isOver = true;
     this.#abort.abort();
+    if (this.#grant && !this.#signaling) void cancelSession(this.#place.endpoint, this.#grant);
     this.disarm();
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#microphone) stopTracks(this.#microphone);

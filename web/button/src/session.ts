@@ -35,7 +35,12 @@ export type Solve = (challenge: Challenge) => Promise<string | null>;
 /** Longest wait for the edge's answer. */
 export const SESSION_MAX_MS = 10_000;
 
-/** Ask for a grant. Never throws: whatever goes wrong is a reason to show. */
+/**
+ * Ask for a grant. Never throws: whatever goes wrong is a reason to show.
+ *
+ * A request that nobody wants any more is answered all the same, and the grant given back:
+ * unused, it would keep the visitor from pressing again while it lives.
+ */
 export async function openSession(
   endpoint: string,
   question: JsonObject,
@@ -56,8 +61,6 @@ async function ask(
 ): Promise<SessionAnswer> {
   const late = new AbortController();
   const clock = setTimeout(() => late.abort(), SESSION_MAX_MS);
-  const stop = (): void => late.abort();
-  signal.addEventListener('abort', stop);
   try {
     const response = await fetch(`${endpoint}/v1/sessions`, {
       method: 'POST',
@@ -68,12 +71,29 @@ async function ask(
       signal: late.signal,
     });
     const text = await response.text();
-    return response.ok ? readGrant(text) : readRefusal(response.status, text);
+    const answer = response.ok ? readGrant(text) : readRefusal(response.status, text);
+    if (answer.ok && signal.aborted) void cancelSession(endpoint, answer.grant);
+    return answer;
   } catch {
     return failure({ code: 'edge-unreachable', detail: null });
   } finally {
     clearTimeout(clock);
-    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Give back a grant that starts no call, also while the page closes. Never throws. */
+export async function cancelSession(endpoint: string, grant: Grant): Promise<void> {
+  try {
+    await fetch(`${endpoint}/v1/sessions/cancel`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ token: grant.token }),
+      credentials: 'omit',
+      keepalive: true,
+      signal: AbortSignal.timeout(SESSION_MAX_MS),
+    });
+  } catch {
+    // It ends by itself.
   }
 }
 

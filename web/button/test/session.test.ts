@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { levelOf } from '../src/level.js';
 import { orderCodecs } from '../src/peer.js';
-import { parseGrant, parseRefusal } from '../src/session.js';
+import { cancelSession, openSession, parseGrant, parseRefusal } from '../src/session.js';
 import { summarizeStats } from '../src/stats.js';
 
 const BODY = {
@@ -15,6 +15,51 @@ const BODY = {
   ice_transport_policy: 'relay',
   codec_preference: ['opus', 3, 'PCMU'],
 };
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe('a session', () => {
+  const unsolved = (): Promise<null> => Promise.resolve(null);
+  const asked: [string, unknown][] = [];
+
+  function answer(status: number, body: unknown): void {
+    asked.length = 0;
+    vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
+      asked.push([url, JSON.parse(String(init.body))]);
+      return Promise.resolve(new Response(JSON.stringify(body), { status }));
+    });
+  }
+
+  it('is asked for and kept', async () => {
+    answer(201, BODY);
+    const opened = await openSession('https://edge', { site: 'default' }, new AbortController().signal, unsolved);
+    expect(opened.ok).toBe(true);
+    expect(asked).toEqual([['https://edge/v1/sessions', { site: 'default' }]]);
+  });
+
+  it('is given back when nobody wants it any more', async () => {
+    answer(201, BODY);
+    const unwanted = new AbortController();
+    const opening = openSession('https://edge', { site: 'default' }, unwanted.signal, unsolved);
+    unwanted.abort();
+    await opening;
+    expect(asked[1]).toEqual(['https://edge/v1/sessions/cancel', { token: 't' }]);
+  });
+
+  it('that was refused is not given back', async () => {
+    answer(429, { code: 'address_calls', detail: 'No.' });
+    const unwanted = new AbortController();
+    unwanted.abort();
+    await openSession('https://edge', { site: 'default' }, unwanted.signal, unsolved);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('that cannot be given back ends by itself', async () => {
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('offline')));
+    const grant = parseGrant(JSON.stringify(BODY));
+    await expect(cancelSession('https://edge', grant!)).resolves.toBeUndefined();
+  });
+});
 
 describe('parseGrant', () => {
   it('reads all that a call is built from', () => {

@@ -5,8 +5,7 @@ Source: the TURN cases of RFC 8656, section 21, and of coturn's own advisories a
 
 import secrets as random
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 from functools import partial
 from ipaddress import ip_address
 
@@ -19,16 +18,15 @@ from talkbutton.operate.doctor.peers import (
     STRANGERS,
 )
 from talkbutton.operate.doctor.probe import Broken, Held, NotTried, Outcome, Probe, judge
+from talkbutton.operate.doctor.relay import CREDENTIALS_TTL_S, Login, Relay
 from talkbutton.operate.doctor.target import Target
 from talkbutton.protocols.stun import Attribute, Method, error_code
-from talkbutton.protocols.turn import TurnCredentials, mint_credentials, sign_username
+from talkbutton.protocols.turn import sign_username
 from talkbutton.rules.render.coturn import ALLOCATION_LIFETIME_S
 from talkbutton.runtime.aio.turn_client import (
     RELAY_TCP,
-    Transport,
     TurnClient,
     allocation_attributes,
-    open_turn,
 )
 
 __all__ = ["turn_probes"]
@@ -40,49 +38,28 @@ _UNAUTHORIZED, _FORBIDDEN, _STALE_NONCE = 401, 403, 438
 _MISMATCH, _WRONG_CREDENTIALS = 437, 441  # what coturn says to another realm
 _FAMILY_MISMATCH = 443
 _QUOTA_REACHED = 486
-_CREDENTIALS_TTL_S = 60
 _CHANNEL = 0x4001
 _PEER_PORT = 53
 
-Login = tuple[str, str]
+_SECRETS_HINT = "Run `talkbutton up` again: it renders use-auth-secret with the secret in force."
 
 
 def turn_probes(target: Target) -> list[Probe]:
     """Return the attacks on a deployment's coturn."""
-    relay = _Relay(target)
-    return [*_login_probes(relay), *_peer_probes(relay), *_bound_probes(relay)]
+    relay = Relay(target)
+    return [
+        *_first_probes(relay),
+        *_login_probes(relay),
+        *_peer_probes(relay),
+        *_bound_probes(relay),
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Relay:
-    """The target's coturn, and who may use it."""
+def _first_probes(relay: Relay) -> list[Probe]:
+    """Return the probes that use TCP, before many refusals: coturn limits those of a second.
 
-    target: Target
-
-    @property
-    def secret(self) -> str:
-        return self.target.secrets.turn_secret.get_secret_value()
-
-    def mint(self, user: str | None = None, *, secret: str | None = None) -> Login:
-        name = user or f"doctor-{random.token_hex(6)}"
-        minted = mint_credentials(
-            secret or self.secret, name, ttl_s=_CREDENTIALS_TTL_S, now_unix=self.target.now_unix()
-        )
-        return _login(minted)
-
-    def open(
-        self, login: Login | None, transport: Transport = "udp"
-    ) -> AbstractAsyncContextManager[TurnClient]:
-        address, port = self.target.turn_address, self.target.settings.turn.port
-        return open_turn(address, port, transport=transport, credentials=login)
-
-
-def _login(minted: TurnCredentials) -> Login:
-    return minted.username, minted.credential
-
-
-def _login_probes(relay: _Relay) -> list[Probe]:
-    secrets_hint = "Run `talkbutton up` again: it renders use-auth-secret with the secret in force."
+    Over UDP what it leaves out is asked for again, over TCP nothing is.
+    """
     return [
         Probe(
             "turn.works",
@@ -97,15 +74,28 @@ def _login_probes(relay: _Relay) -> list[Probe]:
             "turn",
             "An allocation without credentials, over UDP and TCP.",
             "401 to each",
-            secrets_hint,
+            _SECRETS_HINT,
             partial(_no_credentials, relay),
         ),
+        Probe(
+            "turn.tcp-relay",
+            "turn",
+            "A TCP relay (RFC 6062), which would reach web servers and databases.",
+            "442 or another refusal",
+            "Keep no-tcp-relay, as `talkbutton up` renders it.",
+            partial(_tcp_relay, relay),
+        ),
+    ]
+
+
+def _login_probes(relay: Relay) -> list[Probe]:
+    return [
         Probe(
             "turn.bad-credentials",
             "turn",
             "Allocations with expired, forged, borrowed, undated and empty credentials.",
             "401 to each",
-            secrets_hint,
+            _SECRETS_HINT,
             partial(_bad_credentials, relay),
         ),
         Probe(
@@ -120,7 +110,7 @@ def _login_probes(relay: _Relay) -> list[Probe]:
     ]
 
 
-async def _works(relay: _Relay) -> Outcome:
+async def _works(relay: Relay) -> Outcome:
     async with relay.open(relay.mint()) as turn:
         if refused := error_code(await turn.allocate()):
             return Broken(f"an honest visitor's allocation: {refused}")
@@ -129,7 +119,7 @@ async def _works(relay: _Relay) -> Outcome:
     return Held(f"allocated, and {relay.target.media} was permitted")
 
 
-async def _no_credentials(relay: _Relay) -> Outcome:
+async def _no_credentials(relay: Relay) -> Outcome:
     broken = []
     for transport in ("udp", "tcp"):
         async with relay.open(None, transport) as turn:
@@ -138,9 +128,9 @@ async def _no_credentials(relay: _Relay) -> Outcome:
     return judge("401 over UDP and over TCP", broken, tried=2)
 
 
-async def _bad_credentials(relay: _Relay) -> Outcome:
+async def _bad_credentials(relay: Relay) -> Outcome:
     now = relay.target.now_unix()
-    later = now + _CREDENTIALS_TTL_S
+    later = now + CREDENTIALS_TTL_S
     other_secret = random.token_hex(24)
     bad: dict[str, Login] = {
         "expired": _signed(relay.secret, f"{now - 5}:doctor"),
@@ -162,7 +152,7 @@ def _signed(secret: str, username: str) -> Login:
     return username, sign_username(secret, username)
 
 
-async def _replayed(relay: _Relay) -> Outcome:
+async def _replayed(relay: Relay) -> Outcome:
     login = relay.mint()
     answers: dict[str, int | None] = {}
     async with relay.open(login) as visitor, relay.open(None) as thief:
@@ -184,7 +174,7 @@ async def _replayed(relay: _Relay) -> Outcome:
     return judge(held, broken, tried=len(answers))
 
 
-def _peer_probes(relay: _Relay) -> list[Probe]:
+def _peer_probes(relay: Relay) -> list[Probe]:
     mend = (
         "Keep denied-peer-ip for everything and allowed-peer-ip for the media address only, as "
         "`talkbutton up` renders them; use coturn 4.17 or newer."
@@ -217,7 +207,7 @@ def _own(target: Target) -> tuple[str, ...]:
     return tuple(dict.fromkeys((target.private, target.turn_address, target.edge_address)))
 
 
-async def _peers_refused(relay: _Relay, peers: Sequence[str]) -> Outcome:
+async def _peers_refused(relay: Relay, peers: Sequence[str]) -> Outcome:
     four = [peer for peer in peers if ip_address(peer).version == 4]
     six = [peer for peer in peers if ip_address(peer).version == 6]
     is_relay_four = ip_address(relay.target.media).version == 4
@@ -247,16 +237,8 @@ async def _try_peers(
     return broken
 
 
-def _bound_probes(relay: _Relay) -> list[Probe]:
+def _bound_probes(relay: Relay) -> list[Probe]:
     probes = [
-        Probe(
-            "turn.tcp-relay",
-            "turn",
-            "A TCP relay (RFC 6062), which would reach web servers and databases.",
-            "442 or another refusal",
-            "Keep no-tcp-relay, as `talkbutton up` renders it.",
-            partial(_tcp_relay, relay),
-        ),
         Probe(
             "turn.lifetime",
             "turn",
@@ -281,13 +263,13 @@ def _bound_probes(relay: _Relay) -> list[Probe]:
     return probes
 
 
-async def _tcp_relay(relay: _Relay) -> Outcome:
+async def _tcp_relay(relay: Relay) -> Outcome:
     async with relay.open(relay.mint(), "tcp") as turn:
         code = error_code(await turn.allocate(relay=RELAY_TCP))
     return judge(f"{code}", [] if code else ["a TCP relay was given"], tried=1)
 
 
-async def _lifetime(relay: _Relay) -> Outcome:
+async def _lifetime(relay: Relay) -> Outcome:
     async with relay.open(relay.mint()) as turn:
         answer = await turn.allocate(lifetime_s=86_400)
     if refused := error_code(answer):
@@ -297,7 +279,7 @@ async def _lifetime(relay: _Relay) -> Outcome:
     return judge(given, [] if lifetime_s <= ALLOCATION_LIFETIME_S else [given], tried=1)
 
 
-async def _quota(relay: _Relay, quota: int) -> Outcome:
+async def _quota(relay: Relay, quota: int) -> Outcome:
     user = f"doctor-{random.token_hex(6)}"
     async with AsyncExitStack() as held:
         for _ in range(quota):

@@ -15,6 +15,7 @@ from websockets.typing import Origin, Subprotocol
 
 from talkbutton.errors import ConnectionLost
 from talkbutton.operate.doctor.http import HttpAnswer, ask_http, unchecked_tls
+from talkbutton.operate.doctor.proof import solve
 from talkbutton.operate.doctor.target import Target
 from talkbutton.protocols.signaling import SUBPROTOCOL
 
@@ -26,7 +27,13 @@ ATTACKER = "https://attacker.example"
 _PATIENCE_S = 10
 """Longest wait that a 429 may ask for; longer ones are the limits of a visitor, not of a moment."""
 
-_TOO_MANY = 429
+_CREATED, _UNAUTHORIZED, _TOO_MANY = 201, 401, 429
+_BROWSER_LIKE = {
+    "User-Agent": "Mozilla/5.0 (compatible; talkbutton doctor)",
+    "Accept-Language": "en",
+}
+"""So that the edge is no more suspicious of us than of a visitor."""
+
 _SPOOFED_ADDRESS = "203.0.113.77"
 _SESSIONS, _SIGNALING = "/v1/sessions", "/v1/signaling"
 _MESSAGE_MAX_BYTES = 65_536
@@ -123,15 +130,14 @@ class OddVisitor:
         method: str = "POST",
     ) -> HttpAnswer:
         """Ask for a session as a page of ``origin`` would."""
-        sent = {"Content-Type": "application/json", **(headers or {})}
+        sent = {**_BROWSER_LIKE, "Content-Type": "application/json", **(headers or {})}
         if origin is not None:
             sent["Origin"] = origin
-        return await self._ask(method, _SESSIONS, sent, self.question if body is None else body)
+        return await self._ask(method, _SESSIONS, sent, self.question() if body is None else body)
 
-    @property
-    def question(self) -> bytes:
-        """An honest request's body."""
-        asked: dict[str, object] = {"site": self.site_name}
+    def question(self, **more: object) -> bytes:
+        """Return an honest request's body."""
+        asked: dict[str, object] = {"site": self.site_name, **more}
         if self.site.consent.text is not None:
             asked["consent"] = True
         return json.dumps(asked).encode()
@@ -185,6 +191,9 @@ class OddVisitor:
         }
         headers = {} if self.is_trusted_proxy else spoofed
         answer = await self.ask_session(self.origin, headers=headers)
+        if solution := await asyncio.to_thread(_solution, answer):
+            body = self.question(challenge=solution)
+            answer = await self.ask_session(self.origin, headers=headers, body=body)
         token = _token(answer)
         if token is None:
             return Visit(answer, None)
@@ -226,12 +235,24 @@ def _retry_after_s(headers: Mapping[str, str]) -> int:
 
 
 def _token(answer: HttpAnswer) -> str | None:
+    token = _body(answer).get("token")
+    return token if answer.status == _CREATED and isinstance(token, str) else None
+
+
+def _solution(answer: HttpAnswer) -> str | None:
+    """Return the solution of the work that the edge asks for; None if it asks for none."""
+    challenge = _body(answer).get("challenge")
+    if answer.status != _UNAUTHORIZED or not isinstance(challenge, dict):
+        return None
+    return solve(challenge)
+
+
+def _body(answer: HttpAnswer) -> dict[str, Any]:
     try:
         found = json.loads(answer.body)
     except ValueError:
-        return None
-    token = found.get("token") if isinstance(found, dict) else None
-    return token if answer.status == 201 and isinstance(token, str) else None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _as_message(frame: str | bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Holds in this program's own memory: for one edge that may forget, and for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from talkbutton.rules.admission.claims import Claim, Full, Hold, decide
@@ -31,10 +31,13 @@ class MemoryLedger:
     async def take(self, holder: str, claims: Sequence[Claim], *, now_unix: float) -> Full | None:
         """Take all claims or none; see ``Ledger``."""
         self._sweep_sometimes(now_unix)
-        held = {claim.key: self._held.get(claim.key, {}).values() for claim in claims}
-        full = decide(claims, held, now_unix=now_unix)
-        if full is not None:
-            return full
+        for claim in claims:
+            holds = self._held.get(claim.key, {}).values()
+            # Most claims find room by one sum, without the order of ends that a refusal wants.
+            if self._sum(holds, now_unix) + claim.weight > claim.limit:
+                full = decide([claim], {claim.key: holds}, now_unix=now_unix)
+                if full is not None:
+                    return full
         for claim in claims:
             if claim.weight > 0:
                 hold = Hold(holder, claim.weight, claim.until_unix)
@@ -66,7 +69,10 @@ class MemoryLedger:
 
     async def weigh(self, key: str, *, now_unix: float) -> float:
         """Sum what is held; see ``Ledger``."""
-        holds = self._held.get(key, {}).values()
+        return self._sum(self._held.get(key, {}).values(), now_unix)
+
+    @staticmethod
+    def _sum(holds: Iterable[Hold], now_unix: float) -> float:
         return sum((hold.weight for hold in holds if hold.until_unix > now_unix), 0.0)
 
     def _living(self, holder: str, key: str, now_unix: float) -> Hold | None:

@@ -26,6 +26,7 @@ _VERSION = 1  # in SQLite's user_version; a file of another version is not touch
 _BUSY_TIMEOUT_S = 1.5
 _OPEN_MAX_S = 5.0
 _LOCK_POLL_S = 0.01
+_BEGIN_POLL_S = 0.001
 _SWEEP_MAX_HOLDS = 100  # a step takes away so many that have ended, far more than it adds
 
 _TABLE = """
@@ -175,13 +176,27 @@ def _find_full(
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         yield
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Wait for the others' transactions, which are short: SQLite's own waits grow to 100 ms."""
+    give_up_at = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                raise
+            time.sleep(_BEGIN_POLL_S)
+        else:
+            return
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -191,6 +206,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         _turn_to_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA busy_timeout=0")  # `_begin` waits
         with _transaction(connection):
             _make_table(connection, path)
     except BaseException:
