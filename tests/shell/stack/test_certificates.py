@@ -9,7 +9,7 @@ from cryptography import x509
 from support.certificates import write_certificate
 from talkbutton.edge.tls import Certificate
 from talkbutton.errors import SettingsError
-from talkbutton.operate.stack.certificates import EdgeCertificate
+from talkbutton.operate.stack.certificates import edge_certificate
 from talkbutton.operate.stack.lan import (
     LAN_CERTIFICATE,
     LAN_KEY,
@@ -48,17 +48,18 @@ def test_the_edge_gets_a_copy_that_only_it_can_read_and_another_when_it_changes(
     tmp_path: Path, places: Places, edge: EdgeSettings
 ) -> None:
     chain, key = write_certificate(tmp_path)
-    certificate = EdgeCertificate(edge, places, ME)
+    certificate = edge_certificate(edge, places, ME)
     certificate.copy()
     assert places.edge_certificate.read_bytes() == chain.read_bytes()
     assert stat.S_IMODE(places.edge_key.stat().st_mode) == 0o400
     assert stat.S_IMODE(places.edge_tls.stat().st_mode) == 0o700
-    assert certificate.look() is None
+    assert not certificate.has_changed()
     in_use = Certificate(places.edge_certificate, places.edge_key)
     write_certificate(tmp_path, "renewed.example")
-    assert "the edge takes the new one" in str(certificate.look())
+    assert certificate.has_changed()
+    certificate.copy()
     assert places.edge_key.read_bytes() == key.read_bytes()
-    assert certificate.look() is None
+    assert not certificate.has_changed()
     in_use.look()
 
 
@@ -66,12 +67,14 @@ def test_a_change_that_cannot_be_read_is_said_once_and_the_copy_stays(
     tmp_path: Path, places: Places, edge: EdgeSettings
 ) -> None:
     chain, _ = write_certificate(tmp_path)
-    certificate = EdgeCertificate(edge, places, ME)
+    certificate = edge_certificate(edge, places, ME)
     certificate.copy()
     before = places.edge_certificate.read_bytes()
     chain.unlink()
-    assert "was not taken: edge.tls_certificate is" in str(certificate.look())
-    assert certificate.look() is None
+    assert certificate.has_changed()
+    with pytest.raises(SettingsError, match=r"edge\.tls_certificate is"):
+        certificate.copy()
+    assert not certificate.has_changed()
     assert places.edge_certificate.read_bytes() == before
 
 
@@ -84,15 +87,15 @@ def test_a_file_that_is_no_certificate_stops_the_start(
     if content is not None:
         chain.write_text(content)
     with pytest.raises(SettingsError, match=r"edge\.tls_certificate is .*PEM file"):
-        EdgeCertificate(edge, places, ME).copy()
+        edge_certificate(edge, places, ME).copy()
 
 
 def test_without_a_certificate_an_earlier_copy_is_removed(
     tmp_path: Path, places: Places, edge: EdgeSettings
 ) -> None:
     write_certificate(tmp_path)
-    EdgeCertificate(edge, places, ME).copy()
-    EdgeCertificate(EdgeSettings(), places, ME).copy()
+    edge_certificate(edge, places, ME).copy()
+    edge_certificate(EdgeSettings(), places, ME).copy()
     assert not places.edge_tls.exists()
 
 

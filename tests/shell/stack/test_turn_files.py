@@ -10,7 +10,7 @@ import pytest
 from support.daemons import live_secrets, live_settings
 from support.turn import certificate
 from talkbutton.errors import SettingsError, StackError
-from talkbutton.operate.stack.certificate import TurnCertificate
+from talkbutton.operate.stack.certificates import turn_certificate
 from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.sandbox import Identity
 from talkbutton.operate.stack.turn_secrets import apply_turn_secrets, write_turn_secrets
@@ -43,7 +43,7 @@ def renew(folder: Path, name: str, *, which: int) -> None:
 
 
 def test_a_changed_pair_is_seen_once_and_copied(tmp_path: Path, places: Places) -> None:
-    mine = TurnCertificate(settings_in(tmp_path), places, IDENTITY)
+    mine = turn_certificate(settings_in(tmp_path), places, IDENTITY)
     mine.copy()
     assert not mine.has_changed()
     for path, target in zip(certificate(tmp_path, "next"), ("c.pem", "k.pem"), strict=True):
@@ -58,7 +58,7 @@ def test_a_changed_pair_is_seen_once_and_copied(tmp_path: Path, places: Places) 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["certificate", "key"])
 def test_half_a_pair_is_not_given_to_coturn(tmp_path: Path, places: Places, which: int) -> None:
-    mine = TurnCertificate(settings_in(tmp_path), places, IDENTITY)
+    mine = turn_certificate(settings_in(tmp_path), places, IDENTITY)
     mine.copy()
     before = {path: path.read_text() for path in places.config("coturn").iterdir()}
     renew(tmp_path, "next", which=which)
@@ -69,7 +69,7 @@ def test_half_a_pair_is_not_given_to_coturn(tmp_path: Path, places: Places, whic
 
 
 def test_a_file_that_is_gone_is_said(tmp_path: Path, places: Places) -> None:
-    mine = TurnCertificate(settings_in(tmp_path), places, IDENTITY)
+    mine = turn_certificate(settings_in(tmp_path), places, IDENTITY)
     (tmp_path / "c.pem").unlink()
     with pytest.raises(SettingsError, match=r"turn\.tls_certificate"):
         mine.copy()
@@ -77,7 +77,7 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path, places: Places) -> None:
 
 def test_without_tls_there_is_nothing_to_watch(places: Places) -> None:
     settings = Settings(version=1, network=NetworkSettings(media_address="192.0.2.1"))
-    mine = TurnCertificate(settings, places, IDENTITY)
+    mine = turn_certificate(settings, places, IDENTITY)
     mine.copy()
     assert not mine.has_changed()
 

@@ -90,7 +90,7 @@ def _rendered_modes(target: Target) -> Outcome:
 def _logs(target: Target) -> Outcome:
     secrets = {name: secret.encode() for name, secret in target.secret_values().items()}
     broken, seen = [], 0
-    for path in sorted(target.places.log.glob("*")):
+    for path in sorted(target.places.log.rglob("*")):
         with suppress(OSError):
             found = _names_in(path, secrets)
             seen += 1

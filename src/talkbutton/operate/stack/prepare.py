@@ -3,7 +3,7 @@
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -11,8 +11,7 @@ from pydantic import BaseModel
 
 from talkbutton.errors import SettingsError, StackError
 from talkbutton.operate.stack import host
-from talkbutton.operate.stack.certificate import TurnCertificate
-from talkbutton.operate.stack.certificates import EdgeCertificate
+from talkbutton.operate.stack.certificates import CertificateCopy
 from talkbutton.operate.stack.files import SECRET_FILE, write_file
 from talkbutton.operate.stack.layout import daemon_sandbox, python_command, python_sandbox
 from talkbutton.operate.stack.parts import FOLLOWED, PARTS, Part, parts_for
@@ -85,7 +84,7 @@ def prepare(
     rootfs: Path,
     identity: Identity,
     *,
-    certificate: EdgeCertificate,
+    certificates: Iterable[CertificateCopy],
     with_echotest: bool = False,
 ) -> None:
     """Write everything the supervisor and the parts need; what an earlier run left is replaced.
@@ -96,7 +95,7 @@ def prepare(
         places: Folders of this deployment.
         rootfs: Where the telephony programs are.
         identity: Whom the parts run as.
-        certificate: The edge's.
+        certificates: Those of the edge and of coturn.
         with_echotest: Load Janus's echo plugin too.
 
     Raises:
@@ -110,8 +109,8 @@ def prepare(
         for daemon, texts in files.items():
             _write_config(places.config(daemon), texts, identity)
         _write_turn_secrets(settings, secrets, places, identity)
-        TurnCertificate(settings, places, identity).copy()
-        certificate.copy()
+        for certificate in certificates:
+            certificate.copy()
         for part in parts_for(settings):
             _write_part(part, settings, secrets, places, identity)
             _write_start(part, settings, places, rootfs, identity)

@@ -14,8 +14,11 @@ from typing import IO, Protocol
 from talkbutton.errors import ConnectionLost, SettingsError, StackError
 from talkbutton.operate.stack import host
 from talkbutton.operate.stack.beside import beside
-from talkbutton.operate.stack.certificate import TurnCertificate
-from talkbutton.operate.stack.certificates import EdgeCertificate
+from talkbutton.operate.stack.certificates import (
+    CertificateCopy,
+    edge_certificate,
+    turn_certificate,
+)
 from talkbutton.operate.stack.diary import PartNews, read_diary
 from talkbutton.operate.stack.follow import LogTail
 from talkbutton.operate.stack.heartbeats import Heartbeats, listening
@@ -37,6 +40,7 @@ __all__ = ["Show", "UpOptions", "up"]
 
 _WATCH_S = 0.5
 _CERTIFICATE_S = 2.0
+_COTURN = "coturn"
 _RETRY_FATAL_S = 15.0
 _STILL_STOPPING_S = 15.0
 _LOCK_POLL_S = 0.2
@@ -104,7 +108,10 @@ async def up(options: UpOptions, show: Show) -> None:
             settings, said = https_on_lan(settings, places.folder)
             for line in said:
                 show.say(line)
-        certificate = EdgeCertificate(settings.edge, places, identity)
+        certificates = (
+            edge_certificate(settings.edge, places, identity),
+            turn_certificate(settings, places, identity),
+        )
         settings = settings_in_force(settings, places.folder)
         check_ports(settings)
         prepare(
@@ -113,11 +120,10 @@ async def up(options: UpOptions, show: Show) -> None:
             places,
             rootfs,
             identity,
-            certificate=certificate,
+            certificates=certificates,
             with_echotest=options.with_echotest,
         )
-        turn_certificate = TurnCertificate(settings, places, identity)
-        await _run(settings, secrets, places, certificate, turn_certificate, show)
+        await _run(settings, secrets, places, certificates, show)
 
 
 @contextmanager
@@ -163,8 +169,7 @@ async def _run(
     settings: Settings,
     secrets: Secrets,
     places: Places,
-    certificate: EdgeCertificate,
-    turn_certificate: TurnCertificate,
+    certificates: Sequence[CertificateCopy],
     show: Show,
 ) -> None:
     supervisor = Supervisor(places)
@@ -175,8 +180,8 @@ async def _run(
             probes = make_probes(settings, secrets, places, heartbeats)
             await _start(parts, probes, supervisor, places, show)
             show.is_open(settings)
-            async with beside(_renew(turn_certificate, supervisor, show)):
-                await _watch(supervisor, places, heartbeats, certificate, show)
+            async with beside(_renew(certificates, supervisor, show)):
+                await _watch(supervisor, places, heartbeats, show)
     finally:
         show.say("stopping")
         await asyncio.shield(supervisor.stop())
@@ -215,30 +220,33 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-async def _renew(certificate: TurnCertificate, supervisor: Supervisor, show: Show) -> None:
-    """Give coturn a new certificate when its file changes, until cancelled; no relay is dropped.
+async def _renew(
+    certificates: Sequence[CertificateCopy], supervisor: Supervisor, show: Show
+) -> None:
+    """Give parts their new certificates when the files change, until cancelled; no call is dropped.
 
     A file that is half written, or a key that does not belong to it, is tried again when it
-    changes; until then coturn keeps what it has.
+    changes; until then the part keeps what it has.
     """
     while True:
         await asyncio.sleep(_CERTIFICATE_S)
-        if not certificate.has_changed():
-            continue
-        try:
-            certificate.copy()
-            await supervisor.signal_part("coturn", signal.SIGUSR2)
-        except (SettingsError, ConnectionLost, OSError) as exc:
-            show.say(f"coturn keeps its certificate: {exc}")
-        else:
-            show.say("coturn has a new certificate")
+        for certificate in certificates:
+            if not certificate.has_changed():
+                continue
+            try:
+                certificate.copy()
+                if certificate.part == _COTURN:  # the edge looks by itself
+                    await supervisor.signal_part(_COTURN, signal.SIGUSR2)
+            except (SettingsError, ConnectionLost, OSError) as exc:
+                show.say(f"{certificate.part} keeps its certificate: {exc}")
+            else:
+                show.say(f"{certificate.part} has a new certificate")
 
 
 async def _watch(
     supervisor: Supervisor,
     places: Places,
     heartbeats: Heartbeats,
-    certificate: EdgeCertificate,
     show: Show,
 ) -> None:
     """Say which parts die and come back, until cancelled; start anew what was given up.
@@ -251,8 +259,6 @@ async def _watch(
     while True:
         await asyncio.sleep(_WATCH_S)
         supervisor.check_alive()
-        if (said := certificate.look()) is not None:
-            show.say(said)
         for line in diary.read():
             news = read_diary(line)
             if news is None:
