@@ -236,7 +236,6 @@ const ORDINARY: ReadonlySet<EndCode> = new Set([
 /** Ends in which the button's words say more than the edge's sentence, in the page's language. */
 const WORDED: ReadonlySet<EndCode> = new Set([
   'consent-missing',
-  'check-failed',
   'address-calls',
   'address-calls-per-hour',
   'address-sessions',
