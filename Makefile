@@ -59,7 +59,7 @@ natlab: setup test-programs ## Call from every network that a visitor may sit in
 .PHONY: fuzz
 fuzz: $(STAMPS)/python $(STAMPS)/command ## Feed nonsense to every parser of what strangers send, a minute each.
 	@for target in fuzz/fuzz_*.py; do $(BIN)/python "$$target" 60; done
-	@for target in sdp signaling forwarded; do $(BIN)/python fuzz/guided.py "$$target" 60; done
+	@for target in sdp signaling forwarded stun; do $(BIN)/python fuzz/guided.py "$$target" 60; done
 
 .PHONY: lock
 lock: $(STAMPS)/python ## Choose dependency versions anew and pin them with hashes.

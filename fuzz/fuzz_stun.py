@@ -34,6 +34,10 @@ _ATTRIBUTES = (
     (Attribute.XOR_PEER_ADDRESS, b"\0\x02" + bytes(18)),
     (Attribute.LIFETIME, b"\0\0\x02\x58"),
 )
+SEEDS = tuple(
+    sign(StunMessage(Method.ALLOCATE, MessageClass.ERROR, bytes(12), ((int(kind), value),)), _KEY)
+    for kind, value in _ATTRIBUTES
+)
 _BYTES = b"\x00\x01\x04\x08\x21\x80\xff"
 
 

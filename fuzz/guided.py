@@ -21,7 +21,7 @@ _PARSERS = ["talkbutton.protocols", "talkbutton.rules.admission", "talkbutton.se
 def main() -> None:
     """Run as the command line says; the process ends with 0, or with the input that failed."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("target", choices=("sdp", "signaling", "forwarded"))
+    parser.add_argument("target", choices=("sdp", "signaling", "forwarded", "stun"))
     parser.add_argument("seconds", type=int)
     chosen = parser.parse_args()
     with atheris.instrument_imports(include=_PARSERS):

@@ -24,8 +24,6 @@ CONSENT = "We record this call."
 CALL_US = "Please call us: 555 0100."
 SITE = f"""
 call_duration_max_s = 30
-[sites.default.limits]
-warning_s = 15
 [sites.default.consent]
 text = "{CONSENT}"
 [sites.default.budget]
@@ -36,7 +34,7 @@ instead = "{CALL_US}"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack.make(tmp_path_factory.mktemp("gates"), 22_000, site=SITE)
+    stack = Stack.make(tmp_path_factory.mktemp("gates"), 22_000, site=SITE, limits="warning_s = 15")
     stack.start()
     try:
         yield stack

@@ -24,9 +24,9 @@ HOUR_S = 3_600
 @pytest.fixture(scope="module")
 def narrow_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack that gives one call at once to one address."""
-    only_one = "limits = { calls_per_address = 1 }"
+    only_one = "calls_per_address = 1"
     stack = Stack.make(
-        tmp_path_factory.mktemp("narrow"), 20_000, bot='kind = "echo"', site=only_one
+        tmp_path_factory.mktemp("narrow"), 20_000, bot='kind = "echo"', limits=only_one
     )
     with (stack.folder / "talkbutton.toml").open("a") as settings:
         settings.write(f"[limits]\nlease_s = {LEASE_S}\n")

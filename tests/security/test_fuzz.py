@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.security, pytest.mark.timeout(240)]
 
 FUZZ = Path(__file__).parents[2] / "fuzz"
 SECONDS = 20
-TARGETS = ("sdp", "signaling", "forwarded")
+TARGETS = ("sdp", "signaling", "forwarded", "stun")
 
 
 def test_parsers_raise_only_what_they_document() -> None:

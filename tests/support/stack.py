@@ -51,7 +51,9 @@ def run_beside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return beside.submit(lambda: asyncio.run(work())).result()
 
 
-def settings_text(base: int, *, host: str = LOOPBACK, bot: str = "", site: str = "") -> str:
+def settings_text(
+    base: int, *, host: str = LOOPBACK, bot: str = "", site: str = "", limits: str = ""
+) -> str:
     """Return a settings file whose ports all lie within 1,000 from ``base``.
 
     A ``host`` other than loopback is the address that visitors reach everything on.
@@ -70,6 +72,7 @@ allowed_origins = ["http://{host}:{base}"]
 {site}
 [sites.default.limits]
 sessions_per_address_and_minute = 6000
+{limits}
 [turn]
 port = {base + 1}
 tls_port = {base + 2}
