@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from support.edge_rig import ORIGIN, SETTINGS, EdgeRig, running_edge
-from talkbutton.edge.ice import turn_host
+from talkbutton.edge.ice import mint_ice_servers, turn_host
 from talkbutton.protocols.turn import sign_username
 from talkbutton.settings.model import NetworkSettings, Settings, TurnSettings
 
@@ -259,6 +259,28 @@ async def test_turns_is_offered_with_a_certificate_only(tmp_path: Path) -> None:
         "turn:[2001:db8::9]:3478?transport=udp",
         "turn:[2001:db8::9]:3478?transport=tcp",
         "turns:[2001:db8::9]:5349?transport=tcp",
+    ]
+
+
+def test_browsers_are_offered_the_other_addresses_over_tcp_and_tls() -> None:
+    turn = TurnSettings(
+        listen_address="203.0.113.4",
+        also_listen=("203.0.113.11:443", "[2001:db8::11]:443"),
+        tls_certificate="c.pem",
+        tls_key="k.pem",
+    )
+    [server] = mint_ice_servers(
+        SETTINGS.model_copy(update={"turn": turn}),
+        secret="s" * 32,
+        call_id="0" * 32,
+        media_address="198.51.100.7",
+        now_unix=1_000,
+    )
+    assert server.urls[3:] == [
+        "turn:203.0.113.11:443?transport=tcp",
+        "turns:203.0.113.11:443?transport=tcp",
+        "turn:[2001:db8::11]:443?transport=tcp",
+        "turns:[2001:db8::11]:443?transport=tcp",
     ]
 
 

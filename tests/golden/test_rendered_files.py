@@ -34,6 +34,7 @@ DEPLOYMENTS: dict[str, tuple[dict[str, object], Places]] = {
                 "tls_certificate": "turn.pem",
                 "tls_key": "turn.key",
                 "realm": "shop.example",
+                "also_listen": ["10.0.0.7:443"],
             },
         },
         Places("10.0.0.5"),

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
     ("name", "browser", "path"),
     [
         ("symmetric", "chromium", "prflx/udp"),
-        ("no-udp", "chromium", "relay/tcp"),
+        ("only-443", "chromium", "relay/tcp"),
         ("carrier", "firefox", "prflx/udp"),
     ],
 )

@@ -17,7 +17,7 @@ from support.recording import Recording
 from support.stack import Stack
 from support.visitor import Visitor
 from talkbutton.operate.natlab.lab import Lab
-from talkbutton.operate.natlab.plan import SERVER_V4
+from talkbutton.operate.natlab.plan import SERVER_V4, SERVER_V4_OTHER
 
 __all__ = ["BrowserName", "LabCall", "call_from", "stack_in"]
 
@@ -53,8 +53,15 @@ class LabCall:
 
 @contextmanager
 def stack_in(lab: Lab, folder: Path) -> Iterator[Stack]:
-    """Run the whole stack at the server's end."""
-    stack = Stack.make(folder, BASE_PORT, host=SERVER_V4, inside=lab.inside("server", []))
+    """Run the whole stack at the server's end, with the page and TURN on ports 443 of their own."""
+    stack = Stack.make(
+        folder,
+        BASE_PORT,
+        host=SERVER_V4,
+        inside=lab.inside("server", []),
+        edge_port=443,
+        turn=f'also_listen = ["{SERVER_V4_OTHER}:443"]',
+    )
     stack.start()
     try:
         yield stack

@@ -52,23 +52,31 @@ def run_beside(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def settings_text(
-    base: int, *, host: str = LOOPBACK, bot: str = "", site: str = "", limits: str = ""
+    base: int,
+    *,
+    host: str = LOOPBACK,
+    edge_port: int | None = None,
+    bot: str = "",
+    site: str = "",
+    limits: str = "",
+    turn: str = "",
 ) -> str:
-    """Return a settings file whose ports all lie within 1,000 from ``base``.
+    """Return a settings file whose ports all lie within 1,000 from ``base``, but for the edge's.
 
     A ``host`` other than loopback is the address that visitors reach everything on.
     """
     media_address = "auto" if host == LOOPBACK else host
+    edge_port = edge_port or base
     return f"""version = 1
 [network]
 media_address = "{media_address}"
 [edge]
 listen_address = "{host}"
-port = {base}
-public_url = "http://{host}:{base}"
+port = {edge_port}
+public_url = "http://{host}:{edge_port}"
 sockets_per_address_max = 200
 [sites.default]
-allowed_origins = ["http://{host}:{base}"]
+allowed_origins = ["http://{host}:{edge_port}"]
 {site}
 [sites.default.limits]
 sessions_per_address_and_minute = 6000
@@ -76,6 +84,7 @@ sessions_per_address_and_minute = 6000
 [turn]
 port = {base + 1}
 tls_port = {base + 2}
+{turn}
 relay_ports = {{ first = {base + 100}, last = {base + 199} }}
 [janus]
 api_port = {base + 3}
@@ -98,23 +107,25 @@ class Stack:
 
     Attributes:
         folder: Where talkbutton.toml and the state are.
-        base: First of its ports; the edge's.
+        base: First of its ports; the edge's, unless that has another.
         host: Address that visitors reach it on.
         inside: Command line that runs what follows where the stack is to run, such as in a
             network namespace.
+        edge_port: The edge's port, if it is not ``base``.
     """
 
     folder: Path
     base: int
     host: str = LOOPBACK
     inside: Sequence[str] = ()
+    edge_port: int | None = None
     output: list[str] = field(default_factory=list)
     _up: subprocess.Popen[str] | None = None
     _reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.base}"
+        return f"http://{self.host}:{self.edge_port or self.base}"
 
     @classmethod
     def make(
@@ -124,12 +135,15 @@ class Stack:
         *,
         host: str = LOOPBACK,
         inside: Sequence[str] = (),
+        edge_port: int | None = None,
         **more: str,
     ) -> "Stack":
         """Lay out a folder as its owner has it: settings and the sample knowledge."""
-        (folder / "talkbutton.toml").write_text(settings_text(base, host=host, **more))
+        (folder / "talkbutton.toml").write_text(
+            settings_text(base, host=host, edge_port=edge_port, **more)
+        )
         shutil.copytree(SAMPLE_KNOWLEDGE_DIR, folder / "knowledge")
-        return cls(folder, base, host, inside)
+        return cls(folder, base, host, inside, edge_port)
 
     def start(self, *arguments: str) -> float:
         """Run ``talkbutton up`` and wait for the URL; return the seconds it took."""

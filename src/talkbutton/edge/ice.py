@@ -35,6 +35,11 @@ def mint_ice_servers(
     ]
     if turn.tls_certificate is not None:
         urls.append(f"turns:{host}:{turn.tls_port}?transport=tcp")
+    for address, port in turn.other_listeners():
+        other = _in_url(address)
+        urls.append(f"turn:{other}:{port}?transport=tcp")
+        if turn.tls_certificate is not None:
+            urls.append(f"turns:{other}:{port}?transport=tcp")
     minted = mint_credentials(secret, call_id, ttl_s=turn.credentials_ttl_s, now_unix=int(now_unix))
     return [IceServer(urls=urls, username=minted.username, credential=minted.credential)]
 
@@ -47,4 +52,8 @@ def turn_host(settings: Settings, media_address: str) -> str:
     address = settings.turn_address(media_address)
     if address == media_address:
         address = settings.network.announced_address or media_address
+    return _in_url(address)
+
+
+def _in_url(address: str) -> str:
     return f"[{address}]" if isinstance(ip_address(address), IPv6Address) else address

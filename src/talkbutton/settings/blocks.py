@@ -1,6 +1,7 @@
 """Types that settings are made of: ports, addresses, names, and what every block shares. Pure."""
 
-from ipaddress import ip_network
+import re
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Self
 
 from pydantic import (
@@ -18,6 +19,7 @@ from talkbutton.settings.origins import BadOriginError, parse_origin_pattern
 
 __all__ = [
     "Address",
+    "AddressPort",
     "Block",
     "Extension",
     "Name",
@@ -54,8 +56,24 @@ def _origin(text: str) -> str:
         raise refused(exc.problem, exc.hint) from None
 
 
-Port = Annotated[int, Field(ge=1, le=65_535)]
+def _address_port(text: str) -> str:
+    found = _ADDRESS_PORT.fullmatch(text)
+    try:
+        address = None if found is None else ip_address(found["v6"] or found["v4"])
+    except ValueError:
+        address = None
+    if found is None or address is None or not 1 <= int(found["port"]) <= PORT_MAX:
+        raise refused("is no address with a port", "write 203.0.113.11:443 or [2001:db8::11]:443")
+    return f"[{address}]:{found['port']}" if address.version == 6 else text
+
+
+_ADDRESS_PORT = re.compile(
+    r"(?:\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<v4>[0-9.]+)):(?P<port>[1-9][0-9]{0,4})"
+)
+PORT_MAX = 65_535
+Port = Annotated[int, Field(ge=1, le=PORT_MAX)]
 Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+$")]
+AddressPort = Annotated[str, AfterValidator(_address_port)]
 Network = Annotated[str, AfterValidator(_network)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from talkbutton.settings.blocks import Address, Block, Port, PortRange
+from talkbutton.settings.blocks import Address, AddressPort, Block, Port, PortRange
 
 __all__ = ["AsteriskSettings", "BridgeSettings", "JanusSettings", "TurnSettings"]
 
@@ -21,6 +21,11 @@ class TurnSettings(Block):
 
     tls_port: Port = 5349
     """TLS port; open when a certificate is set."""
+
+    also_listen: tuple[AddressPort, ...] = ()
+    """More addresses and ports to listen on, such as ``203.0.113.11:443``: some networks let
+    nothing but 443 out, and the edge has that port of its own address. Browsers must reach them as
+    they stand here. UDP, TCP, and TLS when a certificate is set."""
 
     tls_certificate: str | None = None
     """PEM file with the certificate chain for TURN over TLS, relative to the settings file."""
@@ -51,6 +56,11 @@ class TurnSettings(Block):
     total_bytes_per_s_max: Annotated[int, Field(ge=12_000, le=10_000_000_000)] = 15_000_000
     """Bytes a second of all allocations, each way. coturn sets ``relay_bytes_per_s_max`` aside for
     each one and refuses those that no longer fit."""
+
+    def other_listeners(self) -> list[tuple[str, int]]:
+        """Return the addresses and ports of ``also_listen`` as values."""
+        parted = (text.rpartition(":") for text in self.also_listen)
+        return [(host.strip("[]"), int(port)) for host, _, port in parted]
 
     @model_validator(mode="after")
     def _one_fits_in_total(self) -> Self:

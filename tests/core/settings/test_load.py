@@ -363,3 +363,28 @@ def test_the_front_says_what_is_wrong(tmp_path: Path, lines: str, said: str) -> 
     with pytest.raises(SettingsError) as refusal:
         load_settings(path, {})
     assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("203.0.113.11:443", ("203.0.113.11", 443)),
+        ("[2001:db8::11]:443", ("2001:db8::11", 443)),
+    ],
+)
+def test_more_addresses_for_turn(tmp_path: Path, written: str, read: tuple[str, int]) -> None:
+    path = tmp_path / "talkbutton.toml"
+    path.write_text(f'version = 1\n[turn]\nalso_listen = ["{written}"]\n', encoding="utf-8")
+    assert load_settings(path, {}).turn.other_listeners() == [read]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["203.0.113.11", "turn.example:443", "203.0.113.11:0", "203.0.113.11:65536", "2001:db8::1:443"],
+)
+def test_what_is_no_address_with_a_port_is_refused(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "talkbutton.toml"
+    path.write_text(f'version = 1\n[turn]\nalso_listen = ["{written}"]\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"turn\.also_listen") as refused:
+        load_settings(path, {})
+    assert "203.0.113.11:443" in refused.value.hint

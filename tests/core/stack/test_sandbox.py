@@ -29,6 +29,13 @@ def test_root_steps_down_for_good_and_an_ordinary_user_need_not() -> None:
     assert "setpriv" not in joined(Sandbox(ORDINARY))
 
 
+def test_who_binds_a_low_port_may_do_that_of_all_root_may() -> None:
+    kept = "-all,+net_bind_service"
+    stepped = joined(Sandbox(STEPPING_DOWN, binds_low_ports=True))
+    assert f"--bounding-set={kept} --inh-caps={kept} --ambient-caps={kept} env" in stepped
+    assert "caps" not in joined(Sandbox(ORDINARY, binds_low_ports=True))
+
+
 def test_every_sandbox_dies_with_its_parent_and_sees_only_its_own_processes() -> None:
     for sandbox in (Sandbox(ORDINARY), Sandbox(STEPPING_DOWN, rootfs=Path("/r"))):
         argv = sandbox_argv(sandbox, ["true"])

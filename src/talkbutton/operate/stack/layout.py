@@ -31,7 +31,13 @@ _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOM
 
 
 def daemon_sandbox(
-    part: Part, places: Places, rootfs: Path, identity: Identity, rendered: RenderPlaces
+    part: Part,
+    places: Places,
+    rootfs: Path,
+    identity: Identity,
+    rendered: RenderPlaces,
+    *,
+    binds_low_ports: bool = False,
 ) -> Sandbox:
     """Return the sandbox of a telephony program: its root, its configuration, its own spool."""
     return Sandbox(
@@ -43,11 +49,19 @@ def daemon_sandbox(
         ),
         empty=(rendered.run, rendered.log),
         environment=_ENVIRONMENT,
+        binds_low_ports=binds_low_ports,
         nice=_nice(part, identity),
     )
 
 
-def python_sandbox(part: Part, places: Places, identity: Identity, knowledge: Path) -> Sandbox:
+def python_sandbox(
+    part: Part,
+    places: Places,
+    identity: Identity,
+    knowledge: Path,
+    *,
+    binds_low_ports: bool = False,
+) -> Sandbox:
     """Return the sandbox of a Python part.
 
     It sees the system's libraries, Python, talkbutton's own code, its own settings and secrets,
@@ -81,6 +95,7 @@ def python_sandbox(part: Part, places: Places, identity: Identity, knowledge: Pa
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         has_network=part.kind == "program",
+        binds_low_ports=binds_low_ports,
         nice=_nice(part, identity),
     )
 

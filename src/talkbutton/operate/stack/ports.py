@@ -10,7 +10,10 @@ from typing import Literal
 from talkbutton.errors import StackError
 from talkbutton.settings.model import Settings
 
-__all__ = ["Listener", "check_ports", "holder", "listeners"]
+__all__ = ["LOW_PORTS", "Listener", "check_ports", "holder", "listeners"]
+
+LOW_PORTS = 1_024
+"""Ports below it are for root, and for who is allowed this alone."""
 
 _LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
 
@@ -46,6 +49,9 @@ def listeners(settings: Settings) -> list[Listener]:
         Listener("asterisk", "asterisk.sip_port", "udp", private, settings.asterisk.sip_port),
         Listener("asterisk", "asterisk.http_port", "tcp", private, settings.asterisk.http_port),
     ]
+    for address, port in settings.turn.other_listeners():
+        found.append(Listener("coturn", "turn.also_listen", "tcp", address, port))
+        found.append(Listener("coturn", "turn.also_listen", "udp", address, port))
     if settings.turn.tls_certificate is not None:
         found.append(Listener("coturn", "turn.tls_port", "tcp", turn, settings.turn.tls_port))
     return found

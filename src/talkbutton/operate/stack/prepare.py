@@ -16,6 +16,7 @@ from talkbutton.operate.stack.files import SECRET_FILE, write_file
 from talkbutton.operate.stack.layout import daemon_sandbox, python_command, python_sandbox
 from talkbutton.operate.stack.parts import FOLLOWED, PARTS, Part, parts_for
 from talkbutton.operate.stack.places import Places
+from talkbutton.operate.stack.ports import LOW_PORTS, listeners
 from talkbutton.operate.stack.sandbox import Identity, sandbox_argv
 from talkbutton.operate.stack.turn_secrets import write_turn_secrets
 from talkbutton.rules.render import TURN_DATABASE, TelephonyPart, render_all, start_command
@@ -219,12 +220,14 @@ def _write_part_secrets(part: Part, secrets: Secrets, places: Places, identity: 
 def _write_start(
     part: Part, settings: Settings, places: Places, rootfs: Path, identity: Identity
 ) -> None:
+    is_low = any(one.part == part.name and one.port < LOW_PORTS for one in listeners(settings))
     if part.kind == "daemon":
         rendered = RenderPlaces(settings.network.media_address)
-        sandbox = daemon_sandbox(part, places, rootfs, identity, rendered)
+        sandbox = daemon_sandbox(part, places, rootfs, identity, rendered, binds_low_ports=is_low)
         command = list(start_command(cast("TelephonyPart", part.name), rendered))
     else:
-        sandbox = python_sandbox(part, places, identity, Path(settings.bot.knowledge_dir))
+        knowledge = Path(settings.bot.knowledge_dir)
+        sandbox = python_sandbox(part, places, identity, knowledge, binds_low_ports=is_low)
         command = python_command(part, places)
     # A crash must write no memory, which holds secrets, to the disk. One byte, not none: Linux
     # gives a dump to a collector such as systemd-coredump unless the limit is one (core(5)).

@@ -64,6 +64,8 @@ class Sandbox:
         empty: Folders that are empty at the start, and writable.
         environment: All environment variables.
         has_network: Whether it shares the host's network.
+        binds_low_ports: Whether it listens on a port below 1024, such as 443, and keeps of all root
+            may do just that.
         nice: Scheduling priority.
     """
 
@@ -74,6 +76,7 @@ class Sandbox:
     empty: tuple[PurePosixPath, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     has_network: bool = True
+    binds_low_ports: bool = False
     nice: int = 0
 
 
@@ -90,7 +93,7 @@ def sandbox_argv(sandbox: Sandbox, command: Sequence[str]) -> list[str]:
     argv += ["--die-with-parent", "--chdir", "/", "--clearenv"]
     for name, value in sandbox.environment.items():
         argv += ["--setenv", name, value]
-    return [*argv, "--", *_step_down(sandbox.identity), "env", "--default-signal", *command]
+    return [*argv, "--", *_step_down(sandbox), "env", "--default-signal", *command]
 
 
 def _mount_arguments(sandbox: Sandbox) -> list[str]:
@@ -124,15 +127,18 @@ def _missing_parents(target: PurePosixPath, made: set[PurePosixPath]) -> list[st
     return argv
 
 
-def _step_down(identity: Identity) -> list[str]:
+def _step_down(sandbox: Sandbox) -> list[str]:
+    identity = sandbox.identity
     if not identity.from_root:
         return []
+    kept = "-all,+net_bind_service" if sandbox.binds_low_ports else "-all"
     return [
         "setpriv",
         *("--reuid", str(identity.uid)),
         *("--regid", str(identity.gid)),
         "--clear-groups",
         "--no-new-privs",
-        "--bounding-set=-all",
-        "--inh-caps=-all",
+        f"--bounding-set={kept}",
+        f"--inh-caps={kept}",
+        *([f"--ambient-caps={kept}"] if sandbox.binds_low_ports else []),
     ]

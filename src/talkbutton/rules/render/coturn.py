@@ -71,6 +71,7 @@ def _listeners(settings: Settings, places: Places) -> list[Option]:
         ("min-port", turn.relay_ports.first),
         ("max-port", turn.relay_ports.last),
     ]
+    options += [("aux-server", other) for other in turn.also_listen]
     if announced is not None:
         options.append(("external-ip", f"{announced}/{media}"))
     if ip_address(media).version == 6:

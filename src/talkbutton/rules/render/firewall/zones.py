@@ -160,6 +160,11 @@ def _public(settings: Settings) -> list[Opening]:
             Opening("TURN", "udp", _one(turn.port), "internet"),
             Opening("TURN", "tcp", _one(turn.port), "internet", is_limited=True),
         ]
+        taken = {opening.ports.first for opening in web}
+        for port in sorted({port for _, port in turn.other_listeners()}):
+            openings.append(Opening("TURN", "udp", _one(port), "internet"))
+            if port not in taken:
+                openings.append(Opening("TURN", "tcp", _one(port), "internet", is_limited=True))
         if turn.tls_certificate is not None:
             tls = _one(turn.tls_port)
             openings.append(Opening("TURN over TLS", "tcp", tls, "internet", is_limited=True))
