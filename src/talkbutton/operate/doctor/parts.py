@@ -11,10 +11,12 @@ from talkbutton.operate.doctor.probe import NotTried, Outcome, Probe, judge
 from talkbutton.operate.doctor.sockets import OpenSocket, processes_of
 from talkbutton.operate.doctor.target import Target
 from talkbutton.operate.stack.parts import PART_BY_NAME
+from talkbutton.operate.stack.ports import LOW_PORTS, listeners
 
 __all__ = ["parts_probes"]
 
 _NO_CAPABILITIES = "0000000000000000"
+_BIND_LOW_PORTS = "0000000000000400"  # CAP_NET_BIND_SERVICE alone
 _SANDBOX = ("bwrap", "setpriv", "sh")
 """What starts a part and steps down; it may still be root where the part is not."""
 
@@ -92,17 +94,19 @@ def _processes(target: Target) -> Iterator[tuple[str, int]]:
 
 
 def _rights(target: Target) -> Outcome:
-    wanted = {"CapEff": _NO_CAPABILITIES, "CapPrm": _NO_CAPABILITIES, "NoNewPrivs": "1"}
+    low = {one.part for one in listeners(target.settings) if one.port < LOW_PORTS}
     broken, seen = [], set()
     for part, process in _processes(target):
         with suppress(OSError):
             lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
             status = {name: text.split() for name, _, text in (s.partition(":") for s in lines)}
+            allowed = {_NO_CAPABILITIES} | ({_BIND_LOW_PORTS} if part in low else set())
+            wanted = {"CapEff": allowed, "CapPrm": allowed, "NoNewPrivs": {"1"}}
             broken += [f"{part} is root"] if "0" in status["Uid"][:3] else []
             broken += [
                 f"{part}: {name} is {status[name][0]}"
-                for name, text in wanted.items()
-                if status[name][0] != text
+                for name, values in wanted.items()
+                if status[name][0] not in values
             ]
             seen.add(part)
     if not seen:
