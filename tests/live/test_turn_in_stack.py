@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from talkbutton.operate.stack.places import Places
 from talkbutton.operate.stack.turn_secrets import apply_turn_secrets
 from talkbutton.runtime.journal import JournalReader
 from talkbutton.settings.load import load_secrets, load_settings, secrets_path
+from talkbutton.settings.secrets_file import read_secrets_file
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
@@ -34,9 +34,9 @@ def put_certificate(folder: Path, name: str) -> str:
 def test_it_changes_under_a_relay_and_tells_of_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     telephony_rootfs()
     folder = tmp_path_factory.mktemp("turn")
-    text = settings_text(BASE_PORT, bot='kind = "echo"')
-    tls = '[turn]\ntls_certificate = "c.pem"\ntls_key = "k.pem"\n'
-    (folder / "talkbutton.toml").write_text(text.replace("[turn]\n", tls))
+    tls = 'tls_certificate = "c.pem"\ntls_key = "k.pem"'
+    text = settings_text(BASE_PORT, bot='kind = "echo"', turn=tls)
+    (folder / "talkbutton.toml").write_text(text)
     put_certificate(folder, "first")
     stack = Stack(folder, BASE_PORT)
     stack.start()
@@ -63,7 +63,7 @@ def _change_everything(stack: Stack, folder: Path) -> None:
         )
         assert any("coturn has a new certificate" in line for line in stack.output)
 
-        values = tomllib.loads(secrets_path(places.settings).read_text())
+        values = read_secrets_file(secrets_path(places.settings)).values
         second = type(secrets).model_validate(
             values | {"turn_secret": "n" * 32, "turn_secret_previous": first}
         )
