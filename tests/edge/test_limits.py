@@ -189,7 +189,7 @@ async def test_a_call_is_refreshed_while_it_lives(tmp_path: Path) -> None:
     settings = limited(lease_s=5)
     async with running_edge(tmp_path, settings=settings) as rig, rig.visitor() as visitor:
         token = await rig.token()
-        assert refusal(await post(rig, "refresh", token)) == (410, "call_over")  # not begun
+        assert refusal(await post(rig, "refresh", token)) == (409, "call_over")  # not begun
         await visitor.say("start", token=token)
         call_id = (await visitor.hear())["call_id"]
         rig.unix_s += 90  # the start grant itself has ended
@@ -213,7 +213,7 @@ async def test_a_call_is_refreshed_while_it_lives(tmp_path: Path) -> None:
         await visitor.say("bye", reason="hangup")
         await visitor.hear_end()
         for old in (token, body["token"], again.json()["token"]):
-            assert refusal(await post(rig, "refresh", old)) == (410, "call_over")
+            assert refusal(await post(rig, "refresh", old)) == (409, "call_over")
         events = await rig.record(call_id, until="call.ended")
         names = [name for name, _ in events]
         assert names[:3] == ["session.admitted", "grant.refused", "grant.spent"]

@@ -54,7 +54,14 @@ def test_a_wrong_parser_is_found_out(tmp_path: Path) -> None:
     assert "ProtocolError" in done.stdout + done.stderr
 
 
+TOO_LONG_IS_A_REFUSAL_TOO = """\
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "5xx"]
+"""
+
+
 def test_the_api_answers_as_its_description_says(tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(TOO_LONG_IS_A_REFUSAL_TOO)
     program = Path(sys.executable).with_name("schemathesis")
     with flooded_edge(tmp_path, limit=1_000_000) as (port, process):
         address = f"http://127.0.0.1:{port}"

@@ -158,14 +158,28 @@ async def test_ipv6_subnets_of_one_site_in_turn(tmp_path: Path, is_guarded: bool
 
 @ON_AND_OFF
 async def test_a_hundred_addresses(tmp_path: Path, is_guarded: bool) -> None:
+    """Asking holds no line; of those who start, as many get one as there are."""
     served = settings(calls_per_address=1, calls_max=20 if is_guarded else 1_000)
+    together = asyncio.Barrier(101)
     async with running_edge(tmp_path, settings=served) as rig:
-        answers = [await ask(f"127.0.1.{n}", rig.port) for n in range(1, 101)]
-        assert sum(answer.status == 201 for answer in answers) == (20 if is_guarded else 100)
-        if is_guarded:
-            refused = answers[-1]
-            assert (refused.status, refused.code) == (429, "site_calls")
-            assert 0 < int(refused.headers["retry-after"]) <= 65
+        sources = [f"127.0.1.{n}" for n in range(1, 101)]
+        answers = [await ask(source, rig.port) for source in sources]
+        assert {answer.status for answer in answers} == {201}
+        async with asyncio.TaskGroup() as tasks:
+            starts = [
+                tasks.create_task(start(source, rig.port, one.body["token"], together=together))
+                for source, one in zip(sources, answers, strict=True)
+            ]
+            while together.n_waiting < 100:  # noqa: ASYNC110 - sockets of others: no event
+                await asyncio.sleep(0.01)
+            late = await ask("127.0.2.1", rig.port)
+            await together.wait()
+    codes = Counter(one.result() for one in starts)
+    assert codes == ({"ready": 20, "site_calls": 80} if is_guarded else {"ready": 100})
+    assert late.code == ("site_calls" if is_guarded else "all_calls")  # 100 lines in all
+    if is_guarded:
+        assert late.status == 429
+        assert 0 < int(late.headers["retry-after"]) <= 65
 
 
 @ON_AND_OFF
@@ -181,16 +195,24 @@ async def test_sessions_without_end_that_never_become_a_call(
             if answer.status == 201:  # giving it back frees the call's place, not the minute's
                 body = {"token": answer.body["token"]}
                 await post(HOME, rig.port, "/v1/sessions/cancel", body, origin=ORIGIN)
-    assert Counter(codes) == ({"ok": 10, "address_sessions": 10} if is_guarded else {"ok": 20})
+    if is_guarded:  # by the minute's limit, or earlier by the gate before it
+        assert set(codes) == {"ok", "address_sessions"}
+        assert codes.count("ok") <= 10
+    else:
+        assert set(codes) == {"ok"}
 
 
 @ON_AND_OFF
-async def test_two_hundred_for_the_last_place(tmp_path: Path, is_guarded: bool) -> None:
-    served = settings(calls_max=2)
+async def test_two_hundred_for_the_last_line(tmp_path: Path, is_guarded: bool) -> None:
+    served = settings(calls_max=1, calls_per_address=1_000)
     ledger = MemoryLedger() if is_guarded else NoLimits()
+    together = asyncio.Barrier(200)
     async with running_edge(tmp_path, settings=served, ledger=ledger) as rig:
-        assert (await ask(HOME, rig.port)).status == 201  # one place is left
+        tokens = [await token_from(HOME, rig.port) for _ in range(200)]
         async with asyncio.TaskGroup() as tasks:
-            asks = [tasks.create_task(ask(HOME, rig.port)) for _ in range(200)]
-        codes = Counter(one.result().code for one in asks)
-    assert codes == ({"ok": 1, "site_calls": 199} if is_guarded else {"ok": 200})
+            starts = [
+                tasks.create_task(start(HOME, rig.port, token, together=together))
+                for token in tokens
+            ]
+    codes = Counter(one.result() for one in starts)
+    assert codes == ({"ready": 1, "site_calls": 199} if is_guarded else {"ready": 200})

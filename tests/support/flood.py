@@ -74,8 +74,13 @@ class FloodResult:
 
 
 def settings(limit: int) -> Settings:
-    """Return settings under which only what one address may do is limited."""
-    limits = SiteLimits(sessions_per_address_and_minute=limit, sessions_per_minute=_MANY)
+    """Return settings under which only how often one address may ask is limited."""
+    limits = SiteLimits(
+        calls_per_address=_MANY,
+        calls_per_address_and_hour=_MANY,
+        sessions_per_address_and_minute=limit,
+        sessions_per_minute=_MANY,
+    )
     site = SiteSettings(
         allowed_origins=(ORIGIN,), limits=limits, challenge=ChallengeSettings(when="never")
     )

@@ -82,8 +82,18 @@ async def post(source: str, port: int, path: str, body: dict[str, Any], *, origi
     return Answer(int(status.split()[1]), headers, json.loads(rest or b"{}"))
 
 
-async def start(source: str, port: int, token: str, *, origin: str = "https://shop.example") -> str:
-    """Bring a token to the signaling socket; return ``ready``, or the error's code."""
+async def start(
+    source: str,
+    port: int,
+    token: str,
+    *,
+    origin: str = "https://shop.example",
+    together: asyncio.Barrier | None = None,
+) -> str:
+    """Bring a token to the signaling socket; return ``ready``, or the error's code.
+
+    With ``together`` the socket stays until as many have heard their answer.
+    """
     async with (
         asyncio.timeout(_ANSWER_MAX_S),
         connect(
@@ -97,6 +107,8 @@ async def start(source: str, port: int, token: str, *, origin: str = "https://sh
     ):
         await visitor.send(json.dumps({"type": "start", "token": token}))
         heard = json.loads(await visitor.recv())
+        if together is not None:
+            await together.wait()
     return str(heard.get("code", heard["type"]))
 
 

@@ -33,7 +33,7 @@ from talkbutton.rules.admission.call_claims import (
     refresh_claims,
     spend_claims,
 )
-from talkbutton.rules.admission.session_claims import kept_claims, lease_claims
+from talkbutton.rules.admission.session_claims import kept_claims, lease_claims, line_claims
 
 __all__ = [
     "asked_for",
@@ -169,9 +169,13 @@ def _verify(
 async def _spend(context: EdgeContext, grant: Grant) -> Grant | Refused:
     now_unix = context.wall_clock()
     until_unix = now_unix + context.settings.limits.lease_s
-    claims = spend_claims(grant, lease_until_unix=until_unix)
+    asked = asked_for(context, grant)
+    lines = line_claims(asked, context.settings.limits, until_unix=until_unix)
+    claims = [*spend_claims(grant, lease_until_unix=until_unix), *lines]
     refused = await _take(context, grant.call_id, claims, call_id=grant.call_id)
     if refused is not None:
+        if refused.code in ("site_calls", "all_calls"):  # the last line went to somebody else
+            await _let_go(context, grant)
         return refused
     try:
         # A ledger that lost the session's leases has lost too who spent what: in doubt, no.

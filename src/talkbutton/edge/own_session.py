@@ -44,9 +44,11 @@ class RefreshAnswer(BaseModel):
 
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
+    400: {"model": Problem, "description": "The body is not JSON."},
     403: {"model": Problem, "description": "The token is not good for this, or not from here."},
     404: {"model": Problem, "description": "The site is not there any more."},
-    410: {"model": Problem, "description": "The call is over."},
+    408: {"model": Problem, "description": "The body took too long."},
+    409: {"model": Problem, "description": "The call is over."},
     413: {"model": Problem, "description": "The body is too long."},
     422: {"model": Problem, "description": "The body has the wrong form."},
     429: {"model": Problem, "description": "The call was refreshed too often."},
@@ -81,7 +83,7 @@ async def refresh_session(
     )
 
 
-@router.post("/cancel", status_code=204, responses={k: v for k, v in _PROBLEMS.items() if k != 410})
+@router.post("/cancel", status_code=204, responses={k: v for k, v in _PROBLEMS.items() if k != 409})
 async def cancel_session(
     request: Request, context: Context, session: SessionToken, origin: Origin = None
 ) -> Response:

@@ -45,7 +45,7 @@ _STATUSES: dict[RefusalCode, int] = {
     "grant_address": 403,
     "grant_purpose": 403,
     "grant_revoked": 403,
-    "call_over": 410,
+    "call_over": 409,
     "refresh_limit": 429,
     "consent_missing": 422,
     "challenge_needed": 401,

@@ -56,7 +56,10 @@ class SiteAnswer(BaseModel):
     "/sites/{site}",
     response_model=SiteAnswer,
     response_model_exclude_none=True,
-    responses={404: {"model": Problem, "description": "There is no such site."}},
+    responses={
+        404: {"model": Problem, "description": "There is no such site."},
+        422: {"model": Problem, "description": "That is no name of a site."},
+    },
 )
 async def describe_site(
     response: Response,

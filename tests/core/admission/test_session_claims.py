@@ -17,6 +17,7 @@ from talkbutton.rules.admission.session_claims import (
     Asked,
     kept_claims,
     lease_claims,
+    line_claims,
     session_claims,
 )
 from talkbutton.settings.model import LimitsSettings, SiteLimits, SiteSettings, TurnSettings
@@ -98,7 +99,6 @@ def test_other_subnets_of_a_site_have_the_sites_limit() -> None:
     [
         ({"calls_per_address_and_hour": 3}, "address_calls_per_hour"),
         ({"sessions_per_address_and_minute": 3}, "address_sessions"),
-        ({"calls_max": 3}, "site_calls"),
         ({"sessions_per_minute": 3}, "site_sessions"),
     ],
 )
@@ -106,26 +106,47 @@ def test_each_limit_bites_at_its_number(limit: dict[str, int], code: str) -> Non
     assert first_refusal(["192.0.2.7"] * 5, **{**MANY, **limit}) == (3, code)
 
 
-def test_a_hundred_addresses_meet_the_sites_ceiling() -> None:
+def test_asking_holds_no_line() -> None:
     addresses = [f"198.51.100.{number}" for number in range(100)]
-    assert first_refusal(addresses) == (20, "site_calls")
+    assert first_refusal(addresses) == (100, "nobody")
+
+
+def lines_of(address: str, limits: LimitsSettings = LIMITS, *, site_name: str) -> list[Claim]:
+    return line_claims(asked(address, site_name=site_name), limits, until_unix=NOW + 20)
 
 
 @pytest.mark.parametrize(
-    ("limits", "code"),
+    ("limits", "sites", "lines", "code"),
     [
-        (LimitsSettings(calls_max=2), "all_calls"),
-        (LimitsSettings(sessions_per_minute=2), "all_sessions"),
+        (LIMITS, ["shop"] * 21, 20, "site_calls"),
+        (LimitsSettings(calls_max=2), ["a", "b", "c"], 2, "all_calls"),
     ],
 )
-def test_all_sites_together_have_a_ceiling(limits: LimitsSettings, code: str) -> None:
+def test_calls_that_go_on_fill_the_lines(
+    limits: LimitsSettings, sites: list[str], lines: int, code: str
+) -> None:
     held = Held()
+    for number, site in enumerate(sites[:lines]):
+        assert held.take(lines_of(f"192.0.2.{number}", limits, site_name=site)) is None
+    late = asked("198.51.100.1", site_name=sites[lines])
+    for claims in (
+        lines_of("198.51.100.1", limits, site_name=sites[lines]),
+        session_claims(late, limits, grant_until_unix=NOW + 60),
+    ):
+        full = held.take(claims)
+        assert full is not None
+        assert full.claim.code == code
+        assert full.room_at_unix == NOW + 20
+
+
+def test_all_sites_together_have_a_rate() -> None:
+    held, limits = Held(), LimitsSettings(sessions_per_minute=2)
     for number in range(3):
         one = asked(f"192.0.2.{number}", site_name=f"site-{number}")
         full = held.take(session_claims(one, limits, grant_until_unix=NOW + 60))
         assert (full is None) == (number < 2)
     assert full is not None
-    assert full.claim.code == code
+    assert full.claim.code == "all_sessions"
 
 
 def test_an_address_is_counted_over_all_sites() -> None:

@@ -1,11 +1,13 @@
 """What one session claims on the ledger, from who asks where.
 
-    leases   calls at once: per address, IPv6 /48, site, in all; renewed while the call lives
+    leases   calls at once: per address and IPv6 /48; renewed while the call lives
+    lines    calls at once: per site and in all; there must be one free, and the start takes it
     kept     calls an hour: provisional like a lease until the call carries sound, then for its hour
     rates    new sessions a minute: held for the minute, whatever becomes of them
 
 Leases and kept claims end soon after the grant does, so that a grant that nobody uses is not
-counted for long. An address is counted over all sites; how much it may is the asked site's word.
+counted for long. It never holds a line: else some twenty addresses that ask and do not call would
+lock everybody out. An address is counted over all sites; how much it may is the asked site's word.
 """
 
 from collections.abc import Iterable
@@ -15,7 +17,14 @@ from talkbutton.rules.admission.addresses import wider_bucket
 from talkbutton.rules.admission.claims import Claim
 from talkbutton.settings.model import LimitsSettings, SiteSettings
 
-__all__ = ["Asked", "kept_claims", "lease_claims", "rate_claims", "session_claims"]
+__all__ = [
+    "Asked",
+    "kept_claims",
+    "lease_claims",
+    "line_claims",
+    "rate_claims",
+    "session_claims",
+]
 
 _HOUR_S = 3_600.0
 _MINUTE_S = 60.0
@@ -48,25 +57,44 @@ def session_claims(asked: Asked, limits: LimitsSettings, *, grant_until_unix: fl
         grant_until_unix: When the grant ends that the session gives.
     """
     until_unix = grant_until_unix + _GRACE_S
-    leases = lease_claims(asked, limits, until_unix=until_unix)
-    claims = [*leases, *_provisional(kept_claims(asked), until_unix), *rate_claims(asked, limits)]
+    claims = [
+        *_address_leases(asked, until_unix),
+        *(_free(line) for line in line_claims(asked, limits, until_unix=until_unix)),
+        *_provisional(kept_claims(asked), until_unix),
+        *rate_claims(asked, limits),
+    ]
     return sorted(claims, key=_reach)
 
 
 def lease_claims(asked: Asked, limits: LimitsSettings, *, until_unix: float) -> list[Claim]:
-    """Return the call's places among the calls that go on at once."""
+    """Return the started call's places among the calls that go on at once."""
+    lines = line_claims(asked, limits, until_unix=until_unix)
+    return [*_address_leases(asked, until_unix), *lines]
+
+
+def line_claims(asked: Asked, limits: LimitsSettings, *, until_unix: float) -> list[Claim]:
+    """Return what only a call that starts may take: one of the site's lines, and one of all."""
+    site = asked.site.limits
+    return [
+        Claim(f"calls:site:{asked.site_name}", site.calls_max, until_unix, "site_calls"),
+        Claim("calls:all", limits.calls_max, until_unix, "all_calls"),
+    ]
+
+
+def _free(line: Claim) -> Claim:
+    """Return the claim that one more would fit, which takes nothing."""
+    return replace(line, limit=line.limit - 1, weight=0.0)
+
+
+def _address_leases(asked: Asked, until_unix: float) -> list[Claim]:
     site = asked.site.limits
     by_address = {asked.bucket: site.calls_per_address}
     wider = wider_bucket(asked.bucket)
     if wider is not None:
         by_address[wider] = site.calls_per_v6_site
     return [
-        *(
-            Claim(f"calls:address:{bucket}", limit, until_unix, "address_calls")
-            for bucket, limit in by_address.items()
-        ),
-        Claim(f"calls:site:{asked.site_name}", site.calls_max, until_unix, "site_calls"),
-        Claim("calls:all", limits.calls_max, until_unix, "all_calls"),
+        Claim(f"calls:address:{bucket}", limit, until_unix, "address_calls")
+        for bucket, limit in by_address.items()
     ]
 
 
