@@ -33,8 +33,8 @@ def row(network: Network, browser: BrowserName, found: LabCall | str) -> str:
     """Return a line of the table."""
     if isinstance(found, str):
         return f"| {network.name} | {browser} | no | {found} | | | | |"
-    heard_by_bot = "yes" if "opening hours" in found.visitor_heard.lower() else "no"
-    heard_by_visitor = "yes" if "monday to saturday" in found.bot_heard else "no"
+    heard_by_bot = "yes" if found.is_question_understood else "no"
+    heard_by_visitor = "yes" if found.is_answer_heard else "no"
     to_audio = "" if found.click_to_audio_ms is None else f"{found.click_to_audio_ms:.0f}"
     round_trip = found.stats.get("rtt_ms")
     return (

@@ -45,6 +45,16 @@ class LabCall:
     stats: dict[str, Any]
 
     @property
+    def is_question_understood(self) -> bool:
+        """Whether the bot heard the visitor."""
+        return "opening hours" in self.visitor_heard.lower()
+
+    @property
+    def is_answer_heard(self) -> bool:
+        """Whether the visitor heard the bot; the machine that listens may miss a small word."""
+        return {"open", "monday", "saturday"} <= set(self.bot_heard.split())
+
+    @property
     def path(self) -> str:
         """Type of the visitor's selected candidate, and how it gets there."""
         transport = self.stats.get("relay_protocol") or self.stats.get("protocol")
