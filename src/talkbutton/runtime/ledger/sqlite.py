@@ -6,6 +6,8 @@ what a power cut could take is the last moments' holds, and they end by themselv
 """
 
 import asyncio
+import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +73,7 @@ class SqliteLedger:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         try:
             self._connection = await self._in_thread(lambda: _connect(self._path))
-        except (sqlite3.Error, StackError) as exc:
+        except (sqlite3.Error, OSError, StackError) as exc:
             self._thread.shutdown(wait=False)
             if isinstance(exc, StackError):
                 raise
@@ -200,6 +202,34 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file, one program after the other: SQLite does not wait while a new file is made."""
+    with _alone_in(path.parent):
+        return _prepare(path)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        give_up_at = time.monotonic() + _OPEN_MAX_S
+        while not _try_lock(descriptor):
+            if time.monotonic() >= give_up_at:
+                raise TimeoutError("another program does not let go of its folder")
+            time.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _prepare(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
@@ -228,7 +258,7 @@ def _make_table(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait when two connections turn a new file to WAL: one fails, and retries."""
+    """A program that closes the file as its last one may hold it for a moment."""
     give_up_at = time.monotonic() + _OPEN_MAX_S
     while True:
         try:
