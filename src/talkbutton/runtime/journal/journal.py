@@ -6,7 +6,6 @@ disk is full or the file is gone, is counted, said in the log at once and record
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import time
@@ -21,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from talkbutton.errors import StackError
 from talkbutton.events import CallEvent, Leg, Scalar, to_json_line
+from talkbutton.runtime.aio.folder_lock import try_lock
 from talkbutton.runtime.journal.tables import JOURNAL_VERSION, events, metadata
 
 __all__ = ["Journal", "open_engine"]
@@ -195,19 +195,11 @@ async def _alone_in(folder: Path) -> AsyncIterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         async with asyncio.timeout(_BUSY_TIMEOUT_S):
-            while not _try_lock(descriptor):  # noqa: ASYNC110 - another program's lock: no event
+            while not try_lock(descriptor):  # noqa: ASYNC110 - another program's lock: no event
                 await asyncio.sleep(_LOCK_POLL_S)
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def _prepare(engine: AsyncEngine) -> int:

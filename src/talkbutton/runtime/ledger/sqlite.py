@@ -6,7 +6,6 @@ what a power cut could take is the last moments' holds, and they end by themselv
 """
 
 import asyncio
-import fcntl
 import os
 import sqlite3
 import time
@@ -18,6 +17,7 @@ from typing import TypeVar
 
 from talkbutton.errors import ConnectionLost, StackError
 from talkbutton.rules.admission.claims import Claim, Full, Hold, decide
+from talkbutton.runtime.aio.folder_lock import try_lock
 from talkbutton.runtime.ledger.interface import STEP_MAX_S
 
 __all__ = ["SqliteLedger"]
@@ -212,21 +212,13 @@ def _alone_in(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         give_up_at = time.monotonic() + _OPEN_MAX_S
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() >= give_up_at:
                 raise TimeoutError("another program does not let go of its folder")
             time.sleep(_LOCK_POLL_S)
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _prepare(path: Path) -> sqlite3.Connection:
